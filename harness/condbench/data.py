@@ -1,0 +1,41 @@
+"""What a dataset plugin returns: two splits of (x, u) as arrays, and what they are called. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condbench.specs import Task
+
+
+@dataclass(frozen=True)
+class Split:
+    """N pairs of x and u.
+
+    ``x``: images as uint8 (N, C, H, W), tokens as int64 (N, T). ``u``: one array per part of the task's condition,
+    e.g. a single int64 (N,) of class labels.
+    """
+
+    x: NDArray[np.generic]
+    u: tuple[NDArray[np.generic], ...]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A task with its real data.
+
+    ``family`` names what the images are of ("mnist"): extractors and judges are trained per family, and mnist10k
+    shares those of mnist. ``labels`` names the classes in order, for reports.
+    """
+
+    name: str
+    family: str
+    task: Task
+    train: Split
+    test: Split
+    labels: tuple[str, ...] = ()

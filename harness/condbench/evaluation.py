@@ -1,0 +1,70 @@
+"""What a metric plugin sees and returns, and the loop that measures.
+
+`evaluate` is called by `condbench.cell` after sampling; it needs samples and their conditions only, never the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from condbench.data import Dataset
+
+T = TypeVar("T")
+
+
+class Unavailable(Exception):  # noqa: N818 - a reason, not a fault
+    """A metric cannot be computed here; the message is the reason in its row."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured value: its sample count ``n`` and, where known, its 95 % interval."""
+
+    value: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass
+class Evaluation:
+    """Samples to be measured against a dataset.
+
+    ``samples`` are stored like `condbench.data.Split.x` (images: uint8 (N, C, H, W)), ``u`` like `Split.u`: the
+    conditions that the samples were drawn for.
+    """
+
+    dataset: Dataset
+    samples: NDArray[np.generic]
+    u: tuple[NDArray[np.generic], ...]
+    device: torch.device
+    _shared: dict[str, Any] = field(default_factory=dict)
+
+    def shared(self, key: str, compute: Callable[[], T]) -> T:
+        """``compute()`` once per evaluation and key: e.g. features that several metrics need."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        value: T = self._shared[key]
+        return value
+
+
+Measure = Callable[[Evaluation], Measurement]
+
+
+def evaluate(
+    evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]
+) -> dict[str, Measurement | Unavailable]:
+    """Measure each named metric; one that cannot be computed gives its reason and the others go on."""
+    results: dict[str, Measurement | Unavailable] = {}
+    for name, measure in measures:
+        try:
+            results[name] = measure(evaluation)
+        except Unavailable as reason:
+            results[name] = reason
+    return results

@@ -1,0 +1,1 @@
+"""The built-in plugins of condbench; `register` is their entry point."""

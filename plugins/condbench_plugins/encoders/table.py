@@ -1,0 +1,26 @@
+"""A table of learned embeddings: the condition encoder of class labels."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from condbench.specs import Domain
+
+_TOKENS = 4  # per class: fewer would make cross-attention blind to its query
+
+
+class Table(nn.Module):
+    """Labels (B,) -> embeddings (B, 4, dim), four learned tokens per class."""
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, _TOKENS * dim)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """Look the labels up."""
+        return self.embedding(labels).unflatten(-1, (_TOKENS, -1))
+
+
+def make(domain: Domain, dim: int) -> Table:
+    """A table for the classes of ``domain``."""
+    return Table(domain.size, dim)

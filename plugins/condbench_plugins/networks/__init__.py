@@ -1,0 +1,1 @@
+"""Layers and optimizers that the built-in backbones share."""

@@ -1,0 +1,118 @@
+"""The entry point of the built-in plugins: what there is, by name. It imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from condbench import hookimpl
+from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, ExecutorSpec, MetricSpec
+
+_OPTIONS = "condbench_plugins.options"
+
+
+@hookimpl
+def condbench_register_backbones() -> Iterable[BackboneSpec]:
+    """The six families."""
+    package = "condbench_plugins.backbones"
+    yield BackboneSpec(
+        name="ar",
+        target=f"{package}.ar:build",
+        options=f"{_OPTIONS}:ArOptions",
+        summary="a transformer over learned discrete codes, one after the other",
+        offers=frozenset({"logits", "sequence"}),
+        paper="van den Oord et al. 2017, arXiv:1711.00937; Mentzer et al. 2023, arXiv:2309.15505",
+    )
+    yield BackboneSpec(
+        name="ebm",
+        target=f"{package}.ebm:build",
+        options=f"{_OPTIONS}:EbmOptions",
+        summary="an energy network, sampled by Langevin dynamics from a replay buffer",
+        offers=frozenset({"positions"}),
+        paper="Du & Mordatch 2019, arXiv:1903.08689",
+    )
+    yield BackboneSpec(
+        name="gan",
+        target=f"{package}.gan:build",
+        options=f"{_OPTIONS}:GanOptions",
+        summary="a generator against a discriminator",
+        offers=frozenset({"positions"}),
+        paper="Goodfellow et al. 2014, arXiv:1406.2661",
+    )
+    yield BackboneSpec(
+        name="vae",
+        target=f"{package}.vae:build",
+        options=f"{_OPTIONS}:VaeOptions",
+        summary="an encoder and a decoder, trained on a bound of the likelihood",
+        offers=frozenset({"positions", "likelihood"}),
+        paper="Kingma & Welling 2014, arXiv:1312.6114",
+    )
+    yield BackboneSpec(
+        name="diffusion",
+        target=f"{package}.diffusion:build",
+        options=f"{_OPTIONS}:DiffusionOptions",
+        summary="a denoiser at every noise level, sampled by an ODE solver",
+        offers=frozenset({"positions", "score"}),
+        paper="Karras et al. 2022, arXiv:2206.00364",
+    )
+    yield BackboneSpec(
+        name="flow",
+        target=f"{package}.flow:build",
+        options=f"{_OPTIONS}:FlowOptions",
+        summary="a velocity field from noise to data, learned by flow matching",
+        offers=frozenset({"positions", "score"}),
+        paper="Lipman et al. 2023, arXiv:2210.02747",
+    )
+
+
+@hookimpl
+def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
+    """The six ways for u to get in."""
+    package = "condbench_plugins.conditioners"
+    yield ConditionerSpec(
+        name="none",
+        target=f"{package}.none:make",
+        summary="the unconditional control, deaf to u",
+    )
+    yield ConditionerSpec(
+        name="label-sampling",
+        target=f"{package}.label_sampling:make",
+        summary="one unconditional model per label, all within one budget",
+        accepts=frozenset({"class"}),
+    )
+    yield ConditionerSpec(
+        name="label-embedding",
+        target=f"{package}.label_embedding:make",
+        summary="the embedding is added at the input only",
+        paper="Mirza & Osindero 2014, arXiv:1411.1784",
+    )
+    yield ConditionerSpec(
+        name="film",
+        target=f"{package}.film:make",
+        summary="scale and shift of every layer's features",
+        paper="Perez et al. 2018, arXiv:1709.07871",
+    )
+    yield ConditionerSpec(
+        name="adain",
+        target=f"{package}.adain:make",
+        summary="instance norm in every layer, with scale and shift from u",
+        needs=frozenset({"positions"}),
+        paper="Huang & Belongie 2017, arXiv:1703.06868",
+    )
+    yield ConditionerSpec(
+        name="cross-attention",
+        target=f"{package}.cross_attention:make",
+        options=f"{_OPTIONS}:CrossAttentionOptions",
+        summary="every position attends to the tokens of u, in every layer",
+        paper="Rombach et al. 2022, arXiv:2112.10752",
+    )
+
+
+@hookimpl
+def condbench_register_encoders() -> Iterable[EncoderSpec]:
+    """Condition encoders."""
+    yield EncoderSpec(
+        name="table",
+        target="condbench_plugins.encoders.table:make",
+        summary="learned embeddings, four tokens per class",
+        encodes="class",
+    )

@@ -1,0 +1,1 @@
+"""Renderers of runs: HTML, Markdown and CSV; `register` is their entry point."""
