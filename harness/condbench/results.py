@@ -1,0 +1,157 @@
+"""The records that a run consists of, as they stand in its files: plan lines, results and the run's own description.
+
+Everything here is pydantic, so that what is read back is checked; importing it needs no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from condbench.budget import Budget
+from condbench.specs import Better
+
+State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
+Precision = Literal["fp32", "bf16"]
+OptionValue = bool | int | float | str | None
+
+
+class Record(BaseModel):
+    """Base: frozen, and unknown fields are an error, so that a foreign file is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Choice(Record):
+    """A plugin as chosen for a cell: whose it is, and all of its options, defaults included."""
+
+    name: str
+    distribution: str
+    options: dict[str, OptionValue] = {}
+    changed: dict[str, OptionValue] = Field({}, description="the options that differ from their defaults")
+
+    def __str__(self) -> str:
+        """The form that the command line takes: ``flow[width=64]``."""
+        options = ",".join(f"{key}={value}" for key, value in sorted(self.changed.items()))
+        return f"{self.name}[{options}]" if options else self.name
+
+
+class Settings(Record):
+    """How cells are trained and measured, beyond what they are; the same for all cells of a run."""
+
+    device: str
+    precision: Precision
+    threads: int
+    condition_dropout: float
+    samples: int
+    metrics: tuple[str, ...]
+    timeout_seconds: float
+    memory_bytes: int
+
+
+class Cell(Record):
+    """The unit of work: one (task, backbone, conditioner, options, budget, seed)."""
+
+    dataset: Choice
+    backbone: Choice
+    conditioner: Choice
+    budget: Budget
+    seed: int
+
+
+class Distribution(Record):
+    """An installed distribution that had a part in a result."""
+
+    version: str
+    digest: str
+
+
+class Provenance(Record):
+    """Everything that a cell's result depends on; two results are interchangeable where it is equal."""
+
+    cell: Cell
+    settings: Settings
+    distributions: dict[str, Distribution]
+    data: str
+    assets: dict[str, str]
+    torch: str
+    processor: str
+
+
+class PlannedCell(Record):
+    """A line of plan.jsonl: a cell, its name within the run, and why it is skipped, if it is."""
+
+    name: str
+    provenance: Provenance
+    skip: str = ""
+
+    @property
+    def cell(self) -> Cell:
+        """What to do."""
+        return self.provenance.cell
+
+
+class MetricRow(Record):
+    """A measured value, or the reason why there is none."""
+
+    name: str
+    value: float | None
+    unit: str
+    better: Better
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+class CellResult(Record):
+    """result.json: the end of a cell, whichever it was."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    state: State
+    reason: str = ""
+    ended_by: str = Field("", description="the budget's resource that ended training")
+    provenance: Provenance
+    metrics: tuple[MetricRow, ...] = ()
+    stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
+    started: str = ""
+
+    def metric(self, name: str) -> MetricRow | None:
+        """The row of that name, if there is one."""
+        return next((row for row in self.metrics if row.name == name), None)
+
+
+class PluginState(Record):
+    """What became of an installed plugin."""
+
+    distribution: str
+    version: str
+    entry_point: str
+    state: Literal["active", "quarantined"]
+    error: str = ""
+
+
+class Machine(Record):
+    """Where a run took place."""
+
+    platform: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    python: str
+
+
+class RunInfo(Record):
+    """run.json: what was asked, on which machine, with which plugins."""
+
+    schema_version: Literal[1] = 1
+    suite: str
+    description: str = ""
+    command: Annotated[list[str], Field(description="the command line that started the run")]
+    created: str
+    machine: Machine
+    plugins: list[PluginState]
+    jobs: int = 1
+    executor: str = "local"
