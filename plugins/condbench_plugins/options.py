@@ -19,3 +19,38 @@ class CrossAttentionOptions(Options):
 
     heads: int = Field(4, ge=1, description="attention heads per site")
     head_width: int = Field(16, ge=4, description="channels per head")
+
+
+class VaeOptions(Options):
+    """Options of the variational autoencoder."""
+
+    width: int = Field(64, ge=16, description="channels of the features")
+    latent: int = Field(16, ge=1, description="dimensions of the latent")
+
+
+class DiffusionOptions(Options):
+    """Options of the diffusion backbone."""
+
+    width: int = Field(48, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    steps: int = Field(10, ge=2, description="sampler steps")
+    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+
+
+class FlowOptions(Options):
+    """Options of the flow backbone."""
+
+    width: int = Field(48, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
+    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+
+
+class GanOptions(Options):
+    """Options of the generative adversarial network."""
+
+    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution, half of it above")
+
+
+class EbmOptions(Options):
+    """Options of the energy-based model."""
+
+    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution, half of it above")

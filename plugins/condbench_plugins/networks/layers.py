@@ -10,13 +10,15 @@ from torch.nn import functional as F
 
 
 class Conv2d(nn.Module):
-    """A convolution whose weight is stored as a matrix (out, kernel * kernel * in), which is what Muon orthogonalises.
+    """A convolution whose weight is stored as a matrix (out, kernel * kernel * in), as Muon takes it.
 
-    "Same" padding at stride 1. The matrix viewed as (out, kernel, kernel, in) is a channels-last kernel, so no copy is
-    made.
+    "Same" padding at stride 1 for odd kernels; a kernel of 2 at stride 2 sees patches that do not overlap. The
+    matrix viewed as (out, kernel, kernel, in) is a channels-last kernel, so no copy is made.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, *, stride: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int = 3, *, stride: int = 1, bias: bool = True
+    ) -> None:
         super().__init__()
         self.in_channels, self.kernel, self.stride = in_channels, kernel, stride
         fan_in = in_channels * kernel * kernel
@@ -26,13 +28,13 @@ class Conv2d(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H / stride, W / stride)."""
         kernel = self.weight.view(-1, self.kernel, self.kernel, self.in_channels).permute(0, 3, 1, 2)
-        return F.conv2d(h, kernel, self.bias, stride=self.stride, padding=self.kernel // 2)
+        return F.conv2d(h, kernel, self.bias, stride=self.stride, padding=(self.kernel - 1) // 2)
 
 
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of each position, without affine parameters.
 
-    On channels-last features the normalised axis is contiguous, which made it the fastest norm on a CPU by far.
+    On channels-last features the normalised axis is contiguous: by far the fastest norm on a CPU.
     """
 
     def forward(self, h: Tensor) -> Tensor:

@@ -18,8 +18,9 @@ def muon_and_adamw(
 ) -> list[torch.optim.Optimizer]:
     """Muon on the hidden weight matrices among ``parameters``, AdamW on the rest.
 
-    Hidden matrices are those of `Conv2d` and `nn.Linear` that are at least 16 wide on both sides; embeddings, biases,
-    gains and thin first or last layers go to AdamW (Jordan et al. 2024, "Muon: an optimizer for hidden layers").
+    Hidden matrices are those of `Conv2d` and `nn.Linear` that are at least 16 wide on both sides; embeddings,
+    biases, gains and thin first or last layers go to AdamW (Jordan et al. 2024, "Muon: an optimizer for hidden
+    layers in neural networks").
     """
     wanted = {id(p) for p in parameters}
     hidden: list[nn.Parameter] = []
