@@ -74,10 +74,14 @@ class Budget:
 
     def progress(self, spent: Spent) -> float:
         """How far training has come, in [0, 1]: the largest used share of any limit."""
-        return min(1.0, max(getattr(spent, resource) / limit for resource, limit in self.limits().items()))
+        return min(1.0, max(self._shares(spent).values()))
 
     def reached(self, spent: Spent) -> str | None:
         """The resource whose limit is reached, or None."""
-        shares = {resource: getattr(spent, resource) / limit for resource, limit in self.limits().items()}
+        shares = self._shares(spent)
         furthest = max(shares, key=lambda resource: shares[resource])
         return furthest if shares[furthest] >= 1.0 else None
+
+    def _shares(self, spent: Spent) -> dict[str, float]:
+        """The used share of each limit."""
+        return {resource: float(getattr(spent, resource)) / limit for resource, limit in self.limits().items()}

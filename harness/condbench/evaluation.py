@@ -57,9 +57,7 @@ class Evaluation:
 Measure = Callable[[Evaluation], Measurement]
 
 
-def evaluate(
-    evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]
-) -> dict[str, Measurement | Unavailable]:
+def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) -> dict[str, Measurement | Unavailable]:
     """Measure each named metric; one that cannot be computed gives its reason and the others go on."""
     results: dict[str, Measurement | Unavailable] = {}
     for name, measure in measures:

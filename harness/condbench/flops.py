@@ -7,7 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, register_flop_formula, sdpa_backward_flop_count, sdpa_flop_count
+from torch.utils.flop_counter import (
+    FlopCounterMode,
+    register_flop_formula,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 # torch 2.14 has formulas for every fused attention but the CPU's; without these a transformer's attention is free.
 _attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -17,11 +22,11 @@ _attention_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 def _register_cpu_attention() -> None:
     @register_flop_formula(_attention)
     def forward(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
-        return int(sdpa_flop_count(query, key, value))
+        return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
     @register_flop_formula(_attention_backward)
     def backward(grad: Any, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> int:
-        return int(sdpa_backward_flop_count(grad, query, key, value))
+        return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
 
 
 _register_cpu_attention()

@@ -85,6 +85,7 @@ class PlannedCell(Record):
     name: str
     provenance: Provenance
     skip: str = ""
+    data_root: str | None = None
 
     @property
     def cell(self) -> Cell:

@@ -66,8 +66,8 @@ class ConditionerSpec:
     """A way for u to get into a backbone.
 
     ``target`` names a function ``make(options) -> Conditioner`` (see `condbench.conditioning.Conditioner`).
-    ``accepts`` lists the kinds of condition it can use, ``needs`` the backbone capabilities it cannot do without:
-    a pair that does not fit is a skipped cell with the reason in words.
+    ``accepts`` lists the kinds of condition it can use, ``needs`` the backbone capabilities it cannot do without, and
+    ``uses_encoder`` says whether it embeds u: a pair that does not fit is a skipped cell with the reason in words.
     """
 
     name: str
@@ -76,6 +76,7 @@ class ConditionerSpec:
     options: str | None = None
     accepts: frozenset[Kind] = frozenset({"class", "tokens", "image", "video"})
     needs: frozenset[str] = frozenset()
+    uses_encoder: bool = True
     paper: str = ""
 
 

@@ -126,8 +126,9 @@ class Run:
 
 
 COLUMNS = (
-    "run cell dataset backbone conditioner options budget seed status reason metric value low high n unit better"
-).split()
+    *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
+    *("metric", "value", "low", "high", "n", "unit", "better"),
+)
 
 
 def _lines(run: str, result: CellResult) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -140,16 +141,11 @@ def train(
             if phase not in steppers:
                 steppers[phase] = _Stepper(model, phase)
 
-        def step(phases: tuple[str, ...] = phases, x: Tensor = x, u: Condition = u, at: float = progress) -> None:
+        with nullcontext() if phases in flops_of else count_flops() as count:
             for phase in phases:
-                loss = steppers[phase].step(forward or model, model, x, u, at, bf16)
+                loss = steppers[phase].step(forward or model, model, x, u, progress, bf16)
                 losses.setdefault(phase, []).append(loss)
-
-        if phases in flops_of:
-            step()
-        else:
-            with count_flops() as count:
-                step()
+        if count is not None:
             flops_of[phases] = count.total
         flops += flops_of[phases]
         samples += len(x)

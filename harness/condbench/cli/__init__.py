@@ -1,1 +1,75 @@
-"""The command line: one file per verb."""
+"""The command line: one file per verb. Data go to standard output, progress and logs to standard error.
+
+Start-up imports no torch; each verb imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from condbench import __version__
+from condbench.cli.export import export
+from condbench.cli.list import list_
+from condbench.cli.plugins import plugins
+from condbench.cli.report import report
+from condbench.cli.run import run
+from condbench.cli.sample import sample
+from condbench.cli.why import why
+from condbench.errors import UserError
+
+app = typer.Typer(
+    name="condbench",
+    help="Benchmark conditional generative models: any backbone, any conditioner, one budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, verb in (
+    ("run", run),
+    ("list", list_),
+    ("plugins", plugins),
+    ("report", report),
+    ("export", export),
+    ("sample", sample),
+    ("why", why),
+):
+    app.command(name)(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"condbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    if debug:
+        os.environ["CONDBENCH_DEBUG"] = "1"
+
+
+def main() -> NoReturn:
+    """The entry point: a user's mistake becomes one sentence and exit code 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ending kindly also ends the cells' processes
+    try:
+        app()
+    except UserError as error:
+        if os.environ.get("CONDBENCH_DEBUG"):
+            raise
+        print(f"condbench: error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of a pipe has enough; Python's flush must not fail
+        sys.exit(0)
+    sys.exit(0)

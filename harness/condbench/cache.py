@@ -1,0 +1,13 @@
+"""The folder where condbench keeps what can be computed or fetched again; called by plugins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """``$CONDBENCH_CACHE``, or else the user's cache folder (XDG base directories) with ``condbench`` in it."""
+    if chosen := os.environ.get("CONDBENCH_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "condbench"

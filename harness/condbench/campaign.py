@@ -1,0 +1,150 @@
+"""The driver: plan a run, or take one up again, and see every cell to its end.
+
+Called by `condbench run`; it imports no torch, that is left to the cells' processes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from condbench import machine
+from condbench.errors import UserError
+from condbench.events import CellFinished, CellStarted, RunFinished, RunStarted
+from condbench.executors import Executor, Observer
+from condbench.matrix import current_provenance
+from condbench.registry import Registry, resolve
+from condbench.results import CellResult, PlannedCell, PluginState, RunInfo
+from condbench.store import DEFAULT_ROOT, Run, write_atomically
+from condbench.suite import Suite
+
+RETRIABLE = ("failed", "lost", "timeout", "diverged", "out-of-memory")
+
+
+def new_run(
+    suite: Suite,
+    plan: list[PlannedCell],
+    registry: Registry,
+    *,
+    out: Path | None,
+    command: list[str],
+    jobs: int,
+    executor: str,
+) -> Run:
+    """Make the run directory with its plan; cells that cannot be are settled as skipped at once."""
+    now = datetime.datetime.now(datetime.UTC)
+    info = RunInfo(
+        suite=suite.name,
+        description=suite.description,
+        command=command,
+        created=now.isoformat(timespec="seconds"),
+        machine=machine.describe(),
+        plugins=plugin_states(registry),
+        jobs=jobs,
+        executor=executor,
+    )
+    run = Run.create(out or _fresh(f"{suite.name}-{now:%Y%m%d-%H%M%S}"), info, plan)
+    _settle_skipped(run)
+    return run
+
+
+def reopen(run: Run, registry: Registry, retry: Sequence[str]) -> list[str]:
+    """Prepare a run to be resumed: what is planned and not finished will run.
+
+    A finished result is kept if it is what this environment would compute (its provenance is unchanged) and its state
+    is not among ``retry``; otherwise its cell runs again. Returns a line per kept-out result, saying why.
+    """
+    notes: list[str] = []
+    refreshed: list[PlannedCell] = []
+    for planned in run.plan:
+        root = None if planned.data_root is None else Path(planned.data_root)
+        now = current_provenance(planned.cell, planned.provenance.settings, registry, root)
+        refreshed.append(planned.model_copy(update={"provenance": now}))
+        result = run.result(planned.name)
+        if result is None:
+            continue
+        changed = result.provenance != now
+        if changed or result.state in retry:
+            why = "what it depends on has changed (see `condbench why`)" if changed else f"it was {result.state}"
+            notes.append(f"{planned.name} runs again: {why}")
+            shutil.rmtree(run.cell_path(planned.name))
+    if refreshed != run.plan:
+        write_atomically(run.path / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in refreshed))
+        run.__dict__.pop("plan", None)
+    _settle_skipped(run)
+    return notes
+
+
+def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, jobs: int) -> list[str]:
+    """Run every cell that has no result yet; returns the warnings of plugins that observed.
+
+    Raises:
+        UserError: if another driver is at work on the same run.
+    """
+    try:
+        lock = FileLock(run.path / ".lock", timeout=0).acquire()
+    except Timeout:
+        raise UserError(
+            f"another condbench is at work on '{run.path}': wait for it to end, or stop it first."
+        ) from None
+    with lock:
+        todo = [planned for planned in run.plan if run.result(planned.name) is None]
+        chosen: Executor = resolve(registry.executors.get(executor).spec.target)()
+        told = _Telling(run, registry, observer)
+        told.warnings += registry.notify("condbench_run_started", RunStarted(run.path, tuple(run.plan), tuple(todo)))
+        chosen.execute(run, todo, jobs, told)
+        told.warnings += registry.notify("condbench_run_finished", RunFinished(run.path))
+    return told.warnings
+
+
+class _Telling:
+    """Passes what happens to the plugins that observe, and on to the command line."""
+
+    def __init__(self, run: Run, registry: Registry, observer: Observer) -> None:
+        self.run, self.registry, self.observer = run, registry, observer
+        self.warnings: list[str] = []
+
+    def started(self, planned: PlannedCell) -> None:
+        self.warnings += self.registry.notify("condbench_cell_started", CellStarted(self.run.path, planned))
+        self.observer.started(planned)
+
+    def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
+        self.observer.progressed(planned, stage, progress)
+
+    def finished(self, result: CellResult) -> None:
+        self.warnings += self.registry.notify("condbench_cell_finished", CellFinished(self.run.path, result))
+        self.observer.finished(result)
+
+
+def plugin_states(registry: Registry) -> list[PluginState]:
+    """The installed plugins as they stand in run.json."""
+    return [
+        PluginState(
+            distribution=plugin.distribution,
+            version=plugin.version,
+            entry_point=plugin.entry_point,
+            state="quarantined" if plugin.error else "active",
+            error=plugin.error,
+        )
+        for plugin in registry.plugins
+    ]
+
+
+def _settle_skipped(run: Run) -> None:
+    for planned in run.plan:
+        if planned.skip and run.result(planned.name) is None:
+            run.write_result(
+                CellResult(name=planned.name, state="skipped", reason=planned.skip, provenance=planned.provenance)
+            )
+
+
+def _fresh(name: str) -> Path:
+    """A directory under `runs/` that does not exist yet."""
+    path, number = DEFAULT_ROOT / name, 2
+    while path.exists():
+        path, number = DEFAULT_ROOT / f"{name}-{number}", number + 1
+    return path

@@ -1,0 +1,286 @@
+"""The life of one cell, read top to bottom: build, train, sample, measure, write.
+
+``python -m condbench.cell RUN NAME`` lives the planned cell of that name; executors start it in a process of its own.
+It always leaves a result.json, whose state says how it went, unless the process is killed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import os
+import resource
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save
+
+from condbench import pictures, sampling, training
+from condbench.batches import Batches
+from condbench.conditioning import Condition, ConditionEncoder, Conditioner, Wrap
+from condbench.data import Dataset, Split
+from condbench.errors import Diverged, UserError
+from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
+from condbench.model import Model
+from condbench.provenance import seed
+from condbench.registry import Registry, installed, resolve
+from condbench.results import CellResult, Choice, MetricRow, PlannedCell, State
+from condbench.specs import Better, MetricSpec, Task
+from condbench.store import Run, write_atomically
+
+ENCODER_DIM = 128
+"""The size of a condition's embeddings, the same for every conditioner."""
+
+Report = Callable[[str, float], None]
+
+
+class Life:
+    """One cell being lived; collects what its result will say."""
+
+    def __init__(self, planned: PlannedCell, path: Path, registry: Registry, report: Report) -> None:
+        self.planned, self.path, self.registry, self.report = planned, path, registry, report
+        self.cell, self.settings = planned.cell, planned.provenance.settings
+        self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.stages: dict[str, float] = {}
+        self.metrics: list[MetricRow] = []
+        self.ended_by = ""
+
+    def live(self) -> CellResult:
+        """From nothing to a result in state ok."""
+        with self._stage("build"):
+            settle(self.settings.threads, seed(self.cell, "build"))
+            dataset = load_dataset(self.planned, self.registry)
+            model = build(self.planned, dataset.task, self.registry).to(self.settings.device)
+        with self._stage("train"):
+            self._train(model, dataset)
+        with self._stage("sample"):
+            samples = self._sample(model, dataset)
+        with self._stage("measure"):
+            self._measure(samples, dataset)
+        return self.end("ok")
+
+    def end(self, state: State, reason: str = "") -> CellResult:
+        """The result of a life that ended in ``state``."""
+        self._row("peak_memory", _peak_memory(self.settings.device), "bytes", "lower")
+        return CellResult(
+            name=self.planned.name,
+            state=state,
+            reason=reason,
+            ended_by=self.ended_by,
+            provenance=self.planned.provenance,
+            metrics=tuple(self.metrics),
+            stages={stage: round(seconds, 3) for stage, seconds in self.stages.items()},
+            started=self.started,
+        )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self.report(name, 0.0)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = time.perf_counter() - start
+
+    def _row(self, name: str, value: float, unit: str, better: Better, n: int | None = None, **interval: float) -> None:
+        self.metrics.append(MetricRow(name=name, value=value, unit=unit, better=better, n=n, **interval))
+
+    def _train(self, model: Model, dataset: Dataset) -> None:
+        order = torch.Generator().manual_seed(seed(self.cell, "batches"))
+        batches = Batches(
+            dataset.train,
+            dataset.task.target,
+            model.batch_size,
+            order,
+            device=model.device,
+            homogeneous=model.homogeneous,
+        )
+        torch.manual_seed(seed(self.cell, "train"))
+        done = training.train(
+            model,
+            iter(batches),
+            self.cell.budget,
+            condition_dropout=self.settings.condition_dropout,
+            generator=torch.Generator().manual_seed(seed(self.cell, "dropout")),
+            bf16=self.settings.precision == "bf16",
+            report=lambda progress: self.report("train", progress),
+        )
+        self.ended_by = done.ended_by
+        self._row("training_flops", done.spent.flops, "FLOP", "neither")
+        self._row("training_samples", done.spent.samples, "images", "neither")
+        self._row("training_seconds", done.spent.seconds, "s", "neither")
+        self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher", n=done.steps)
+        self._row("parameters", sum(p.numel() for p in model.parameters()), "parameters", "neither")
+        curve = "".join(json.dumps(asdict(point)) + "\n" for point in done.curve)
+        write_atomically(self.path / "curve.jsonl", curve)
+        state = {name: value.contiguous().clone() for name, value in model.state_dict().items()}
+        write_atomically(self.path / "model.safetensors", save(state))
+
+    def _sample(self, model: Model, dataset: Dataset) -> sampling.Samples:
+        drawn = sampling.draw(
+            model,
+            conditions(dataset.test, self.settings.samples),
+            dataset.task.target,
+            seed(self.cell, "sample"),
+            bf16=self.settings.precision == "bf16",
+            report=lambda progress: self.report("sample", progress),
+        )
+        self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.batches)
+        self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
+        return drawn
+
+    def _measure(self, drawn: sampling.Samples, dataset: Dataset) -> None:
+        asked = conditions(dataset.test, self.settings.samples)
+        u = tuple(part.numpy() for part in asked.parts)
+        labels = u[0] if dataset.task.condition[0].kind == "class" else None
+        if dataset.task.target.kind == "image":
+            write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
+            write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels))
+        entries = [self.registry.metrics.get(name) for name in self.settings.metrics]
+        evaluation = Evaluation(dataset, drawn.x, u, torch.device(self.settings.device))
+        measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
+        for entry in entries:
+            self.metrics.append(_metric_row(entry.spec, measured[entry.qualified]))
+
+
+def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:
+    row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better)
+    if isinstance(outcome, Unavailable):
+        return row.model_copy(update={"reason": str(outcome)})
+    return row.model_copy(update=asdict(outcome))
+
+
+def settle(threads: int, value: int) -> None:
+    """Make this process deterministic: its threads pinned, torch seeded, only deterministic algorithms."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it would write every tensor twice
+    torch.manual_seed(value)
+
+
+def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
+    """The cell's dataset."""
+    choice = planned.cell.dataset
+    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
+    dataset: Dataset = resolve(entry.spec.target)(None if planned.data_root is None else Path(planned.data_root))
+    return dataset
+
+
+def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
+    """The cell's untrained model: its backbone, lifted by its conditioner."""
+    cell = planned.cell
+    backbone = registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}").spec
+    conditioner = registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}").spec
+    backbone_options = _options(backbone.options, cell.backbone)
+    build_backbone = resolve(backbone.target)
+    lifter: Conditioner = resolve(conditioner.target)(_options(conditioner.options, cell.conditioner))
+
+    def bound(task: Task, wrap: Wrap) -> Model:
+        model: Model = build_backbone(task, wrap, backbone_options)
+        return model
+
+    def make_encoder() -> ConditionEncoder:
+        by_kind = {entry.spec.encodes: entry.spec for entry in registry.encoders}
+        parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
+        return ConditionEncoder(parts, ENCODER_DIM)
+
+    return lifter.lift(bound, task, make_encoder)
+
+
+def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -> Model:
+    """The cell's trained model, ready to sample.
+
+    Raises:
+        UserError: if the cell has no trained model.
+    """
+    path = run.cell_path(planned.name) / "model.safetensors"
+    if not path.exists():
+        raise UserError(
+            f"the cell '{planned.name}' has no trained model ({path} is not there): see how it ended with "
+            f"`condbench report {run.path}`, or finish it with `condbench run --resume {run.path}`."
+        )
+    model = build(planned, task, registry)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def conditions(split: Split, count: int) -> Condition:
+    """The first ``count`` conditions of a split, starting over where it has fewer."""
+    index = np.arange(count) % len(split)
+    return Condition.of(*(torch.from_numpy(part[index]) for part in split.u))
+
+
+def images_npz(images: NDArray[np.generic], labels: NDArray[np.generic] | None) -> bytes:
+    """Samples (N, C, H, W) as a compressed npz: ``images`` (N, H, W, C) and, for classes, ``labels`` (N,)."""
+    buffer = io.BytesIO()
+    images = images.transpose(0, 2, 3, 1)
+    if labels is None:
+        np.savez_compressed(buffer, images=images)
+    else:
+        np.savez_compressed(buffer, images=images, labels=labels)
+    return buffer.getvalue()
+
+
+def _options(reference: str | None, choice: Choice) -> object:
+    return None if reference is None else resolve(reference).model_validate(choice.options)
+
+
+def _peak_memory(device: str) -> float:
+    """The most memory that this process has held, in bytes: on the GPU if it trained there."""
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _live_guarded(life: Life) -> CellResult:
+    """Live; an exception becomes an end state, with the traceback in the log."""
+    try:
+        return life.live()
+    except Diverged as error:
+        return life.end("diverged", str(error))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        traceback.print_exc()
+        return life.end("out-of-memory", f"{type(error).__name__}: {error}")
+    except Exception as error:
+        traceback.print_exc()
+        state: State = "out-of-memory" if "can't allocate memory" in str(error) else "failed"
+        return life.end(state, " ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def main(run_path: str, name: str, attached: str = "") -> None:
+    """Live one planned cell of a run. Progress goes to standard output as JSON lines, all else to standard error.
+
+    With ``--attached`` the process ends when its standard input does, so that no cell outlives a killed driver.
+    """
+    if attached == "--attached":
+        threading.Thread(target=_die_with_parent, daemon=True).start()
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a plugin or library prints must not end up among the events
+
+    def report(stage: str, progress: float) -> None:
+        print(json.dumps({"stage": stage, "progress": round(progress, 4)}), file=events)
+
+    run = Run(Path(run_path))
+    planned = run.planned(name)
+    life = Life(planned, run.cell_path(name), installed(), report)
+    run.write_result(_live_guarded(life))
+
+
+def _die_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,116 @@
+"""What `condbench run` shows on standard error while it works: bars on a terminal, a line per cell elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from condbench.executors import Observer
+from condbench.results import CellResult, PlannedCell
+from condbench.store import Run
+
+_KEY_METRICS = ("fid", "label_accuracy")
+
+_SHARES = {"build": (0.0, 0.1), "train": (0.1, 0.7), "sample": (0.8, 0.15), "measure": (0.95, 0.05)}
+"""Where each stage begins in a cell's bar, and how much of it it takes."""
+
+
+@contextmanager
+def observer(run: Run) -> Iterator[Observer]:
+    """The observer that suits standard error."""
+    results = run.results()
+    count = _Count(total=len(run.plan), done=len(results))
+    if sys.stderr.isatty():
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as bars:
+            yield _Bars(bars, count)
+    else:
+        yield _Lines(count)
+
+
+class _Count:
+    """How many cells are done, and how long the rest may take."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self.total, self.done, self.here = total, done, 0
+        self.start = time.monotonic()
+
+    def one_more(self) -> None:
+        self.done, self.here = self.done + 1, self.here + 1
+
+    def left(self) -> str:
+        """An estimate from the cells that this session has finished."""
+        if not self.here:
+            return ""
+        seconds = (time.monotonic() - self.start) / self.here * (self.total - self.done)
+        return f"about {timedelta(seconds=round(seconds))} left"
+
+
+def _line(result: CellResult) -> str:
+    """A finished cell in a line: its state, how long it took, its key figures or its reason."""
+    seconds = sum(result.stages.values())
+    figures = [
+        f"{row.name} {row.value:.3g}"
+        for name in _KEY_METRICS
+        if (row := result.metric(name)) is not None and row.value is not None
+    ]
+    return f"{result.name}  {result.state}  {seconds:.0f} s  {'  '.join(figures) or result.reason}".rstrip()
+
+
+class _Lines:
+    """A line per finished cell."""
+
+    def __init__(self, count: _Count) -> None:
+        self.count = count
+
+    def started(self, planned: PlannedCell) -> None:
+        pass
+
+    def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
+        pass
+
+    def finished(self, result: CellResult) -> None:
+        self.count.one_more()
+        left = self.count.left() if self.count.done < self.count.total else ""
+        print(
+            f"[{self.count.done}/{self.count.total}] {_line(result)}  {left}".rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class _Bars:
+    """A bar for the run, and one for each cell at work."""
+
+    def __init__(self, bars: Progress, count: _Count) -> None:
+        self.bars, self.count = bars, count
+        self.whole = bars.add_task("cells", total=count.total, completed=count.done, note=self._note())
+        self.cells: dict[str, TaskID] = {}
+
+    def _note(self) -> str:
+        return f"{self.count.done}/{self.count.total}  {self.count.left()}"
+
+    def started(self, planned: PlannedCell) -> None:
+        self.cells[planned.name] = self.bars.add_task(planned.name, total=1.0, note="starting")
+
+    def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
+        begin, share = _SHARES[stage]
+        self.bars.update(self.cells[planned.name], completed=begin + share * progress, note=stage)
+
+    def finished(self, result: CellResult) -> None:
+        self.count.one_more()
+        self.bars.remove_task(self.cells.pop(result.name))
+        self.bars.update(self.whole, completed=self.count.done, note=self._note())
+        self.bars.console.print(_line(result), highlight=False, markup=False)

@@ -1,0 +1,59 @@
+"""Tables on standard output: drawn on a terminal, plain columns in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from condbench.results import CellResult
+
+_COLUMNS = ("fid", "fid_floor", "label_accuracy", "training_seconds", "sampling_throughput", "parameters")
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table: with rules on a terminal, separated by tabs elsewhere."""
+    if not sys.stdout.isatty():
+        for row in [header, *rows]:
+            print("\t".join(row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def print_summary(results: Sequence[CellResult]) -> None:
+    """A line per cell, those that ended well first, by FID; then the others with their reasons."""
+
+    def order(result: CellResult) -> tuple[str, bool, float]:
+        fid = result.metric("fid")
+        value = fid.value if fid is not None else None
+        return (
+            result.provenance.cell.dataset.name,
+            result.state != "ok",
+            value if value is not None else float("inf"),
+        )
+
+    header = ("dataset", "backbone", "conditioner", "seed", "state", *(name for name in _COLUMNS), "reason")
+    rows = []
+    for result in sorted(results, key=order):
+        cell = result.provenance.cell
+        figures = [format_value(result, name) for name in _COLUMNS]
+        row = (str(cell.dataset), str(cell.backbone), str(cell.conditioner), str(cell.seed), result.state)
+        rows.append((*row, *figures, result.reason))
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    print_table(header, rows)
+
+
+def format_value(result: CellResult, name: str) -> str:
+    """A metric to three digits, or a dash."""
+    row = result.metric(name)
+    if row is None or row.value is None:
+        return "-"
+    return f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"

@@ -1,0 +1,182 @@
+"""From a suite to cells: every combination gets a line in the plan, and one that does not fit says why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from condbench import machine, provenance
+from condbench.errors import UserError
+from condbench.names import Request, parse_requests
+from condbench.registry import Catalogue, Entry, Registry, resolve
+from condbench.results import Cell, Choice, OptionValue, PlannedCell, Provenance, Settings
+from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, MetricSpec, Spec
+from condbench.suite import Suite, explain
+
+S = TypeVar("S", bound=Spec)
+
+CAPABILITIES = {
+    "score": "a score or velocity at every noise level",
+    "logits": "logits of a discrete distribution",
+    "sequence": "a sequence of tokens",
+    "likelihood": "a likelihood or a bound of it",
+    "positions": "sites that may mix positions",
+}
+"""What the capabilities of backbones mean, in words for skipped cells."""
+
+
+def plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[PlannedCell]:
+    """All cells of a suite, in a fixed order: dataset, backbone, conditioner, seed.
+
+    Raises:
+        UserError: for an unknown or ambiguous name, an invalid option, or data that are not to be had.
+    """
+    datasets = _select(suite.datasets, registry.datasets)
+    backbones = _select(suite.backbones, registry.backbones)
+    conditioners = _select(suite.conditioners, registry.conditioners)
+    metrics = [entry for entry, _ in _select(suite.metrics, registry.metrics)]
+    settings = _settings(suite, metrics)
+
+    planned: list[PlannedCell] = []
+    for (dataset, d), (backbone, b), (conditioner, c), seed in product(
+        datasets, backbones, conditioners, range(suite.seeds)
+    ):
+        cell = Cell(dataset=d, backbone=b, conditioner=c, budget=suite.budget, seed=seed)
+        planned.append(
+            PlannedCell(
+                name=_cell_name(cell, registry),
+                skip=incompatible(dataset.spec, backbone.spec, conditioner.spec, registry.encoders),
+                data_root=None if data_root is None else str(data_root.resolve()),
+                provenance=current_provenance(cell, settings, registry, data_root),
+            )
+        )
+    return planned
+
+
+def current_provenance(cell: Cell, settings: Settings, registry: Registry, data_root: Path | None) -> Provenance:
+    """What a cell's result would depend on if it ran now, in this environment."""
+    dataset = registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}")
+    metrics = [registry.metrics.get(name) for name in settings.metrics]
+    return Provenance(
+        cell=cell,
+        settings=settings,
+        distributions=provenance.distributions(
+            [
+                dataset,
+                registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
+                registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
+                *metrics,
+            ]
+        ),
+        data=_digest(dataset.spec.fingerprint, data_root),
+        assets={entry.spec.name: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
+        torch=version("torch"),
+        processor=machine.processor(),
+    )
+
+
+@cache
+def _digest(reference: str, *arguments: Path | None) -> str:
+    """What a plugin's digest function says, asked once per process."""
+    return str(resolve(reference)(*arguments))
+
+
+def incompatible(
+    dataset: DatasetSpec,
+    backbone: BackboneSpec,
+    conditioner: ConditionerSpec,
+    encoders: Catalogue[EncoderSpec],
+) -> str:
+    """Why a combination cannot be, in words; empty if it can."""
+    if dataset.target_kind not in backbone.models:
+        return f"{backbone.name} does not model {dataset.target_kind}, which {dataset.name} asks for"
+    if refused := set(dataset.condition_kinds) - conditioner.accepts:
+        return f"{conditioner.name} does not accept a condition of kind {', '.join(sorted(refused))}"
+    if missing := sorted(conditioner.needs - backbone.offers):
+        needs = " and ".join(CAPABILITIES.get(capability, capability) for capability in missing)
+        return f"{conditioner.name} needs {needs}, which {backbone.name} does not have"
+    encoded = {entry.spec.encodes for entry in encoders}
+    if conditioner.uses_encoder and (lacking := set(dataset.condition_kinds) - encoded):
+        return f"no encoder for a condition of kind {', '.join(sorted(lacking))} is installed"
+    return ""
+
+
+def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]:
+    """A request's entry, and its options validated against the plugin's own model, defaults filled in.
+
+    Raises:
+        UserError: for an unknown or ambiguous name, an unknown option, or a value out of bounds.
+    """
+    entry = catalogue.get(request.name)
+    reference: str | None = getattr(entry.spec, "options", None)
+    options: dict[str, OptionValue] = {}
+    changed: dict[str, OptionValue] = {}
+    if reference is not None:
+        model: type[BaseModel] = resolve(reference)
+        try:
+            validated = model.model_validate(request.options)
+        except ValidationError as error:
+            raise explain(error, f"the {catalogue.kind} '{entry.spec.name}'", model) from None
+        options = validated.model_dump(mode="json")
+        defaults = model().model_dump(mode="json")
+        changed = {key: value for key, value in options.items() if value != defaults[key]}
+    elif request.options:
+        raise UserError(
+            f"the {catalogue.kind} '{entry.spec.name}' has no options: leave out [{', '.join(request.options)}]."
+        )
+    return entry, Choice(name=entry.spec.name, distribution=entry.plugin.distribution, options=options, changed=changed)
+
+
+def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S], Choice]]:
+    """The entries that a suite's list of names asks for, without repetition; ``*`` is all."""
+    chosen: dict[str, tuple[Entry[S], Choice]] = {}
+    for request in parse_requests(texts):
+        everything = [Request(entry.qualified) for entry in catalogue]
+        for one in everything if request.name == "*" else [request]:
+            entry, choice = choose(one, catalogue)
+            chosen.setdefault(f"{choice.distribution}:{choice}", (entry, choice))
+    if not chosen:
+        raise UserError(
+            f"no {catalogue.kind} is selected: name one of {', '.join(catalogue.names()) or 'none installed'}."
+        )
+    return list(chosen.values())
+
+
+def _settings(suite: Suite, metrics: list[Entry[MetricSpec]]) -> Settings:
+    device = machine.best_device() if suite.device == "auto" else suite.device
+    return Settings(
+        device=device,
+        precision=machine.best_precision(device) if suite.precision == "auto" else suite.precision,
+        threads=suite.threads,
+        condition_dropout=suite.condition_dropout,
+        samples=suite.samples,
+        metrics=tuple(entry.qualified for entry in metrics),
+        timeout_seconds=suite.timeout_seconds,
+        memory_bytes=int(suite.memory_gib * 2**30),
+    )
+
+
+def _cell_name(cell: Cell, registry: Registry) -> str:
+    """``mnist10k.flow.film.s0``, with a digest where options differ from their defaults."""
+    catalogues: list[tuple[Choice, Catalogue[DatasetSpec] | Catalogue[BackboneSpec] | Catalogue[ConditionerSpec]]] = [
+        (cell.dataset, registry.datasets),
+        (cell.backbone, registry.backbones),
+        (cell.conditioner, registry.conditioners),
+    ]
+    parts = [
+        choice.name
+        if sum(entry.spec.name == choice.name for entry in catalogue) == 1
+        else f"{choice.distribution}~{choice.name}"
+        for choice, catalogue in catalogues
+    ]
+    changed = {str(index): choice.changed for index, (choice, _) in enumerate(catalogues) if choice.changed}
+    digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:6] if changed else ""
+    return ".".join([*parts, *([digest] if digest else []), f"s{cell.seed}"])

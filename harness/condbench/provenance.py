@@ -1,0 +1,64 @@
+"""What a result depends on: sources, data, weights, versions, and the seeds that derive from a cell's identity."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from condbench.registry import Entry
+from condbench.results import Cell, Distribution, Provenance
+
+
+def seed(cell: Cell, stream: str) -> int:
+    """A 63-bit seed for one stream of randomness of a cell, e.g. "train"; it depends on nothing but the identity."""
+    identity = f"{cell.model_dump_json()}/{stream}"
+    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") >> 1
+
+
+@cache
+def source_digest(package: str) -> str:
+    """sha256 over the Python files of an import package, found without importing it."""
+    found = importlib.util.find_spec(package)
+    if found is None:
+        return ""
+    roots = [Path(root) for root in found.submodule_search_locations or []]
+    paths = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*.py")]
+    if not paths and found.origin:
+        paths = [(Path(found.origin), Path(found.origin).name)]  # type: ignore[list-item]
+    digest = hashlib.sha256()
+    for path, name in sorted(paths, key=lambda pair: str(pair[1])):
+        digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:
+    """The distributions that entries are from, condbench's harness included."""
+    harness = Distribution(version=version("condbench"), digest=source_digest("condbench"))
+    found = {"condbench (harness)": harness}
+    for entry in entries:
+        package = entry.spec.target.partition(":")[0].partition(".")[0]
+        found[entry.plugin.distribution] = Distribution(version=entry.plugin.version, digest=source_digest(package))
+    return found
+
+
+def differences(old: Provenance, new: Provenance) -> list[str]:
+    """What changed from one provenance to another, a sentence each; empty where results are interchangeable."""
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    return [
+        f"{key} was {before.get(key, 'absent')}, is {after.get(key, 'absent')}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
+    """Nested dictionaries as one with dotted keys."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {k: v for key, inner in value.items() for k, v in _flat(inner, f"{prefix}.{key}" if prefix else key).items()}

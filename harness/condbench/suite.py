@@ -1,0 +1,86 @@
+"""A suite: a named selection of cells with its budget and metrics, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from condbench.budget import Budget
+from condbench.errors import UserError, unknown
+
+
+class Suite(BaseModel):
+    """The keys of a suite's TOML file; ``["*"]`` selects all that is installed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str = ""
+    datasets: list[str] = ["mnist10k"]
+    backbones: list[str] = ["*"]
+    conditioners: list[str] = ["*"]
+    seeds: int = Field(1, ge=1, description="cells per combination, seeds 0 to seeds - 1")
+    budget: Budget
+    condition_dropout: float = Field(0.1, ge=0, lt=1, description="share of training conditions that are dropped")
+    samples: int = Field(1996, ge=100, description="samples drawn and measured per cell")
+    metrics: list[str] = ["*"]
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = Field(2, ge=1, description="processor threads per cell")
+    timeout_seconds: float = Field(1800.0, gt=0, description="wall clock per cell, after which it is killed")
+    memory_gib: float = Field(4.0, gt=0, description="memory per cell, above which it is killed")
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _read_budget(cls, value: object) -> object:
+        return Budget.parse(value) if isinstance(value, str) else value
+
+
+def shipped() -> dict[str, Traversable]:
+    """The suites that come with condbench, by name."""
+    folder = files("condbench") / "suites"
+    if not folder.is_dir():  # an editable install leaves them where they are in the source tree
+        folder = Path(__file__).parents[2] / "benchmarks" / "suites"
+    return {path.name.removesuffix(".toml"): path for path in folder.iterdir() if path.name.endswith(".toml")}
+
+
+def load_suite(name_or_file: str) -> Suite:
+    """A shipped suite by name, or any by its file.
+
+    Raises:
+        UserError: if there is no such suite, or its file is not TOML, or a key is unknown or has a wrong value.
+    """
+    suites = shipped()
+    source: Traversable | Path
+    if name_or_file in suites:
+        source = suites[name_or_file]
+    elif name_or_file.endswith(".toml"):
+        source = Path(name_or_file)
+        if not source.is_file():
+            raise UserError(
+                f"there is no suite file '{name_or_file}': name an existing TOML file or one of {sorted(suites)}."
+            )
+    else:
+        raise unknown("suite", name_or_file, suites, hint="A suite of your own is named by its file, e.g. mine.toml.")
+    try:
+        return Suite.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"the suite '{name_or_file}' is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise explain(error, f"the suite '{name_or_file}'", Suite) from None
+
+
+def explain(error: ValidationError, whose: str, model: type[BaseModel]) -> UserError:
+    """The first finding of pydantic as one sentence, with the closest key where one is unknown."""
+    first: dict[str, Any] = dict(error.errors()[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return UserError(f"{whose}: {unknown('key', key, model.model_fields)}")
+    if first["type"] == "missing":
+        return UserError(f"{whose} lacks the key '{key}'; it must have one, e.g. {key} = …")
+    return UserError(f"{whose}: {key} = {first['input']!r} is not valid: {first['msg']}.")
