@@ -1,0 +1,88 @@
+"""Under which conditions a run took place: machine, settings, versions and digests. Called by the reporters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from condbench.results import Provenance, Settings
+from condbench.store import Run
+from condbench_reports import formats
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that results depend on: a distribution, data or weights, with its version and digest."""
+
+    kind: str
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """``conditions`` are pairs of a name and its value in words; ``sources`` are sorted, each once."""
+
+    conditions: tuple[tuple[str, str], ...]
+    sources: tuple[Source, ...]
+
+
+def facts(run: Run) -> Facts:
+    """What the run and its cells say; where cells differ, e.g. after an upgrade in between, every value is named."""
+    results = {result.name: result.provenance for result in run.results()}
+    # A result's own provenance is what was; the plan's is what was meant.
+    provenances = [results.get(planned.name, planned.provenance) for planned in run.plan]
+    machine = run.info.machine
+    cores = f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
+    conditions = {
+        "Suite": run.info.suite,
+        "Dataset": _words(str(p.cell.dataset) for p in provenances),
+        "Budget per cell": _words(formats.budget(p.cell.budget) for p in provenances),
+        "Settings": _words(_settings(p.settings) for p in provenances),
+        "Machine": f"{machine.processor}, {cores}, {formats.number(machine.memory_bytes, 'bytes')}, {machine.platform}",
+        "Versions": f"{_versions(provenances)}, Python {machine.python}",
+        "Started": _when(run.info.created),
+        "Executor": f"{run.info.executor}, {run.info.jobs} cell{'' if run.info.jobs == 1 else 's'} at a time",
+    }
+    return Facts(
+        conditions=tuple((name, value) for name, value in conditions.items() if value),
+        sources=tuple(sorted(set(_sources(provenances)), key=lambda s: (s.kind, s.name, s.version, s.digest))),
+    )
+
+
+def _sources(provenances: Iterable[Provenance]) -> Iterable[Source]:
+    for p in provenances:
+        for name, distribution in p.distributions.items():
+            yield Source("distribution", name, distribution.version, distribution.digest)
+        yield Source("data", p.cell.dataset.name, "", p.data)
+        for name, digest in p.assets.items():
+            yield Source("weights", name, "", digest)
+        yield Source("distribution", "torch", p.torch, "")
+
+
+def _versions(provenances: Iterable[Provenance]) -> str:
+    named = [(name, distribution.version) for p in provenances for name, distribution in p.distributions.items()]
+    named += [("torch", p.torch) for p in provenances]
+    return _words(f"{name} {version}" for name, version in named)
+
+
+def _settings(settings: Settings) -> str:
+    threads = f"{settings.threads} thread{'' if settings.threads == 1 else 's'}"
+    return (
+        f"{settings.device} in {settings.precision}, {threads}, {settings.samples:,} samples measured, "
+        f"{settings.condition_dropout:.0%} of conditions dropped in training; limits "
+        f"{formats.number(settings.timeout_seconds)} s and {formats.number(settings.memory_bytes, 'bytes')}"
+    )
+
+
+def _when(created: str) -> str:
+    try:
+        return datetime.fromisoformat(created).strftime("%d %B %Y, %H:%M %Z").strip()
+    except ValueError:
+        return created
+
+
+def _words(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -1,0 +1,60 @@
+"""Numbers, budgets and durations as people read them; `html` and `markdown` write the same."""
+
+from __future__ import annotations
+
+from condbench.budget import Budget
+from condbench_reports.matrix import Value
+
+_SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
+_BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
+_BYTES = frozenset({"bytes", "byte", "B"})
+
+
+def number(value: float, unit: str = "") -> str:
+    """Three significant digits, thousands grouped, from a million on with an SI prefix; bytes with binary ones.
+
+    >>> number(0.04213), number(12.0345), number(1996), number(5.2e12), number(3 * 2**29, "bytes")
+    ('0.0421', '12.0', '1,996', '5.20 T', '1.50 GiB')
+    """
+    if unit in _BYTES:
+        for suffix, scale in _BINARY:
+            if abs(value) >= scale:
+                return f"{value / scale:#.3g} {suffix}"
+        return f"{value:.0f} B"
+    for suffix, scale in _SI:
+        if abs(value) >= scale:
+            return f"{value / scale:#.3g} {suffix}"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:#.3g}"
+
+
+def interval(value: Value, unit: str = "") -> str:
+    """The interval in brackets; empty where none was measured."""
+    if value.low is None or value.high is None:
+        return ""
+    return f"[{number(value.low, unit)}, {number(value.high, unit)}]"
+
+
+def shown_unit(unit: str) -> str:
+    """The unit as a column's heading has it; bytes stand beside each number instead."""
+    return "" if unit in _BYTES else unit
+
+
+def budget(limits: Budget) -> str:
+    """A budget in words.
+
+    >>> budget(Budget(flops=5e12, seconds=30))
+    '5.00 TFLOPs or 30 s'
+    """
+    words = []
+    if limits.flops is not None:
+        words.append(f"{number(limits.flops)}{'' if limits.flops >= 1e6 else ' '}FLOPs")
+    if limits.samples is not None:
+        words.append(f"{number(limits.samples)} samples")
+    if limits.seconds is not None:
+        words.append(f"{number(limits.seconds)} s")
+    return " or ".join(words)
+
+
+def direction(better: str) -> str:
+    """Which way is good."""
+    return {"lower": "lower is better", "higher": "higher is better"}.get(better, "no direction")
