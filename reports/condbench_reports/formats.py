@@ -19,12 +19,12 @@ def number(value: float, unit: str = "") -> str:
     if unit in _BYTES:
         for suffix, scale in _BINARY:
             if abs(value) >= scale:
-                return f"{value / scale:#.3g} {suffix}"
+                return f"{_digits(value / scale)} {suffix}"
         return f"{value:.0f} B"
     for suffix, scale in _SI:
         if abs(value) >= scale:
-            return f"{value / scale:#.3g} {suffix}"
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:#.3g}"
+            return f"{_digits(value / scale)} {suffix}"
+    return _digits(value)
 
 
 def interval(value: Value, unit: str = "") -> str:
@@ -43,7 +43,7 @@ def budget(limits: Budget) -> str:
     """A budget in words.
 
     >>> budget(Budget(flops=5e12, seconds=30))
-    '5.00 TFLOPs or 30 s'
+    '5 TFLOPs or 30 s'
     """
     words = []
     if limits.flops is not None:
@@ -58,3 +58,8 @@ def budget(limits: Budget) -> str:
 def direction(better: str) -> str:
     """Which way is good."""
     return {"lower": "lower is better", "higher": "higher is better"}.get(better, "no direction")
+
+
+def _digits(value: float) -> str:
+    """Whole numbers as they are, others in three digits, so that a column's numbers have equal precision."""
+    return f"{value:,.0f}" if abs(value) >= 99.95 or value == int(value) else f"{value:#.3g}"

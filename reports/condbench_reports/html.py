@@ -88,6 +88,7 @@ def render(run: Run) -> str:
         facts=facts(run),
         command=shlex.join(run.info.command),
         steps=STEPS,
+        not_finite=matrix.NOT_FINITE,
     )
 
 

@@ -20,6 +20,7 @@ from condbench.store import Run
 Status = State | Literal["not run yet"]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+NOT_FINITE = "its value is not a finite number"
 KEY_METRICS = ("fid", "label_accuracy", "sampling_throughput")
 
 
@@ -134,7 +135,7 @@ class Combination:
         """Why there is no value of the metric: the trials' reasons, each once."""
         reasons = [trial.reason for trial in self.trials if trial.reason]
         rows = [row for result in self.finished if (row := result.metric(metric))]
-        reasons += [row.reason or "its value is not a finite number" for row in rows if _finite(row) is None]
+        reasons += [row.reason or NOT_FINITE for row in rows if _finite(row) is None]
         return "; ".join(dict.fromkeys(reasons))
 
 
@@ -165,6 +166,11 @@ class Section:
     def seeds(self) -> int:
         """The largest number of seeds that a combination has."""
         return max(len(combination.trials) for combination in self.combinations)
+
+    def count(self, metric: str) -> int | None:
+        """The sample count behind all of a metric's values; None if they have none, or not the same."""
+        counts = {value.n for c in self.combinations if (value := c.value(metric)) is not None}
+        return counts.pop() if len(counts) == 1 else None
 
     @property
     def key_metrics(self) -> tuple[Metric, ...]:

@@ -1,136 +1,15 @@
-"""Runs made by hand through the store, with every state and with strings that must be escaped."""
+"""Runs on disk, written through the store."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from report_runs import BACKBONES, CONDITIONERS, TROUBLE, UNFINISHED, Make, grid, planned, result, rows
 
-from condbench.budget import Budget
-from condbench.results import (
-    Cell,
-    CellResult,
-    Choice,
-    Distribution,
-    Machine,
-    MetricRow,
-    PlannedCell,
-    PluginState,
-    Provenance,
-    RunInfo,
-    Settings,
-    State,
-)
+from condbench.results import CellResult, Machine, PlannedCell, PluginState, RunInfo
 from condbench.store import Run
-
-BACKBONES = ("ar", "ebm", "gan", "vae", "diffusion", "flow")
-CONDITIONERS = ("none", "label-sampling", "label-embedding", "film", "adain", "cross-attention")
-HOSTILE = '<script>alert("1")</script> & | `code`\nsecond line'
-
-TROUBLE: dict[tuple[str, str], tuple[State, str]] = {
-    ("ar", "adain"): ("skipped", "adain needs sites that may mix positions, which ar does not have"),
-    ("ebm", "none"): ("diverged", "the loss was not finite after 812 of 4,100 steps"),
-    ("ebm", "film"): ("timeout", "not done after 600 s"),
-    ("gan", "label-sampling"): ("failed", HOSTILE),
-    ("vae", "cross-attention"): ("out-of-memory", "killed at 4.1 GiB; the limit is 4 GiB"),
-    ("diffusion", "none"): ("lost", "its process ended with signal 9"),
-}
-UNFINISHED = ("flow", "cross-attention")
-
-Make = Callable[..., Run]
-
-
-def choice(name: str, **changed: bool | int | float | str | None) -> Choice:
-    defaults: dict[str, bool | int | float | str | None] = {"width": 48, "depth": 2}
-    options = {**defaults, **changed}
-    return Choice(name=name, distribution="condbench", options=options, changed=changed)
-
-
-def planned(
-    backbone: str | Choice = "flow",
-    conditioner: str | Choice = "film",
-    dataset: str = "mnist10k",
-    seed: int = 0,
-    budget: Budget | None = None,
-    skip: str = "",
-) -> PlannedCell:
-    b = choice(backbone) if isinstance(backbone, str) else backbone
-    c = choice(conditioner) if isinstance(conditioner, str) else conditioner
-    cell = Cell(
-        dataset=Choice(name=dataset, distribution="condbench"),
-        backbone=b,
-        conditioner=c,
-        budget=budget or Budget(flops=5e12),
-        seed=seed,
-    )
-    settings = Settings(
-        device="cpu",
-        precision="bf16",
-        threads=2,
-        condition_dropout=0.1,
-        samples=1996,
-        metrics=("condbench:fid", "condbench:label_accuracy"),
-        timeout_seconds=600.0,
-        memory_bytes=4 * 2**30,
-    )
-    provenance = Provenance(
-        cell=cell,
-        settings=settings,
-        distributions={"condbench": Distribution(version="0.1.0", digest="5f0c2b7de19a4e61")},
-        data="9d41c0ffee5b2a7e",
-        assets={"fid": "17ac8e0b5d3f9921"},
-        torch="2.14.1",
-        processor="Example Processor @ 2.0 GHz",
-    )
-    return PlannedCell(
-        name=f"{dataset}.{b}.{c}.s{seed}".replace("[", "-").replace("]", ""), provenance=provenance, skip=skip
-    )
-
-
-def rows(fid: float | None, accuracy: float | None, throughput: float | None) -> tuple[MetricRow, ...]:
-    reason = "" if fid is not None else "the features have a singular covariance"
-    low, high = (None, None) if accuracy is None else (accuracy - 0.018, accuracy + 0.017)
-    return (
-        MetricRow(name="fid", value=fid, unit="", better="lower", n=1996, reason=reason),
-        MetricRow(name="fid_floor", value=0.142, unit="", better="lower", n=1996),
-        MetricRow(
-            name="label_accuracy", value=accuracy, unit="fraction", better="higher", n=1996, low=low, high=high
-        ),
-        MetricRow(name="sampling_throughput", value=throughput, unit="images/s", better="higher", n=512),
-        MetricRow(name="network_evaluations", value=16.0, unit="", better="lower"),
-        MetricRow(name="training_throughput", value=1540.0, unit="images/s", better="higher"),
-        MetricRow(name="parameters", value=961_234.0, unit="", better="neither"),
-        MetricRow(name="training_flops", value=5.0e12, unit="FLOPs", better="neither"),
-        MetricRow(name="training_seconds", value=31.4, unit="s", better="lower"),
-        MetricRow(name="peak_memory", value=812.0 * 2**20, unit="bytes", better="lower"),
-    )
-
-
-def result(
-    line: PlannedCell, metrics: Iterable[MetricRow] = (), state: State = "ok", reason: str = ""
-) -> CellResult:
-    return CellResult(
-        name=line.name,
-        state=state,
-        reason=reason,
-        ended_by="flops" if state == "ok" else "",
-        provenance=line.provenance,
-        metrics=tuple(metrics),
-        stages={"build": 0.8, "train": 31.4, "sample": 4.2, "measure": 2.9},
-        started="2025-03-01T12:00:00+00:00",
-    )
-
-
-def grid(seed: int = 0) -> bytes:
-    """A small PNG of the shape that the harness writes: 10 columns, 8 rows, 28 pixels each."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (8 * 28, 10 * 28), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG")
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -148,11 +27,7 @@ def make_run(tmp_path: Path) -> Make:
                 memory_bytes=8 * 2**30,
                 python="3.11.9",
             ),
-            "plugins": [
-                PluginState(
-                    distribution="condbench", version="0.1.0", entry_point="builtin", state="active"
-                )
-            ],
+            "plugins": [PluginState(distribution="condbench", version="0.1.0", entry_point="builtin", state="active")],
         }
         run = Run.create(tmp_path / "demo", RunInfo.model_validate({**described, **info}), plan)
         for one in results:
@@ -177,7 +52,7 @@ def full_run(make_run: Make) -> Run:
             accuracy = 0.1 + 0.88 * (j / 5) ** 0.5 * (0.6 + 0.08 * i)
             metrics = rows(fid, accuracy, 40.0 * 3.1**i / (1 + 0.1 * j)) if state == "ok" else ()
             results.append(result(line, metrics, state, reason))
-    run = make_run(plan, results)
+    run: Run = make_run(plan, results)
     for index, one in enumerate(results):
         if one.state == "ok":
             (run.cell_path(one.name) / "samples.png").write_bytes(grid(index))

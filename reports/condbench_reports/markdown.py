@@ -1,0 +1,119 @@
+"""The Markdown reporter: GitHub tables for a pull request or a readme. Called through `register`."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from condbench.store import Run
+from condbench_reports import formats, matrix
+from condbench_reports.facts import facts
+from condbench_reports.matrix import Combination, Metric, Section
+
+_SPECIAL = re.compile(r"[\\`*|\[\]~]|(?<!\w)_|_(?!\w)")
+
+
+def render(run: Run) -> str:
+    """The run as Markdown: conditions, then per section a matrix per key metric, the leaderboard and the failures.
+
+    Raises:
+        UserError: if a file of the run is damaged.
+    """
+    parts = matrix.sections(run)
+    counts = matrix.statuses(parts)
+    lines = [f"# {_text(matrix.title(run, parts))}", ""]
+    if run.info.description:
+        lines += [_text(run.info.description), ""]
+    listing = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    lines += [f"{counts.total()} cells: {listing}.", ""]
+    lines += [f"- {name}: {_text(value)}" for name, value in facts(run).conditions]
+    for part in parts:
+        name = f"{part.dataset}, {formats.budget(part.budget)}" if len(parts) > 1 else part.dataset
+        lines += ["", f"## {_text(name)}", *_section(part)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    for metric in section.key_metrics:
+        yield from ("", f"### {_heading(metric)}", "")
+        yield from _matrix(section, metric)
+    yield from ("", "### Leaderboard", "")
+    yield from _leaderboard(section)
+    yield from ("", "### Failures and skips", "")
+    yield from _failures(section)
+
+
+def _matrix(section: Section, metric: Metric) -> Iterator[str]:
+    rows = [
+        [backbone, *(_cell(section.at(backbone, conditioner), metric) for conditioner in section.conditioners)]
+        for backbone in section.backbones
+    ]
+    yield from _table(["", *section.conditioners], rows, numbers_from=1)
+
+
+def _cell(combination: Combination | None, metric: Metric) -> str:
+    if combination is None:
+        return "not in the plan"
+    if combination.value(metric.name) is None:
+        return "no value" if combination.status == "ok" else combination.status
+    return _figure(combination, metric)
+
+
+def _figure(combination: Combination, metric: Metric) -> str:
+    value = combination.value(metric.name)
+    if value is None:
+        return ""
+    words = [formats.number(value.mean, metric.unit), formats.interval(value, metric.unit)]
+    if len(combination.trials) > 1:
+        words.append(f"({value.seeds} of {len(combination.trials)} seeds)")
+    return " ".join(word for word in words if word)
+
+
+def _leaderboard(section: Section) -> Iterator[str]:
+    columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.metrics)]
+    rows = [
+        [c.backbone, c.conditioner, c.status, *(_figure(c, metric) for metric in section.metrics)]
+        for c in section.ranked()
+    ]
+    yield from _table(columns, rows, numbers_from=3)
+
+
+def _failures(section: Section) -> Iterator[str]:
+    rows = [[t.name, t.status, t.reason] for t in section.trials if t.status != "ok"]
+    rows += [
+        [t.name, f"no {row.name}", row.reason or matrix.NOT_FINITE] for t in section.trials for row in t.unmeasured
+    ]
+    if rows:
+        yield from _table(["cell", "state", "reason"], rows, numbers_from=3)
+    else:
+        yield "Every cell ended ok and every metric has a value."
+
+
+def _heading(metric: Metric) -> str:
+    unit = formats.shown_unit(metric.unit)
+    return f"{_text(metric.name)} ({_text(unit) + ', ' if unit else ''}{formats.direction(metric.better)})"
+
+
+def _column(section: Section, metric: Metric) -> str:
+    count = section.count(metric.name)
+    notes = [formats.shown_unit(metric.unit), f"n {count:,}" if count is not None else ""]
+    joined = ", ".join(note for note in notes if note)
+    return f"{metric.name} ({joined})" if joined else metric.name
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int) -> Iterator[str]:
+    yield _row(columns)
+    yield "|" + "|".join("---" if index < numbers_from else "---:" for index in range(len(columns))) + "|"
+    for row in rows:
+        yield _row(row)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(_text(cell) for cell in cells) + " |"
+
+
+def _text(text: str) -> str:
+    """Any text as Markdown that shows it literally, on one line."""
+    one_line = " ".join(text.split())
+    return _SPECIAL.sub(lambda found: "\\" + found[0], html.escape(one_line, quote=False))

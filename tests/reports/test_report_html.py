@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import base64
+import re
+import time
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+from report_runs import CONDITIONERS, HOSTILE, TROUBLE, Make, choice, grid, planned, result, rows
+
+from condbench.results import PluginState
+from condbench.store import Run
+from condbench_reports.html import render
+
+VOID = {"meta", "img", "wbr", "br", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """All elements with their attributes and text, and whether each is closed where it must be."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str], list[str]]] = []
+        self.open: list[tuple[str, dict[str, str], list[str]]] = []
+        self.feed(page)
+        self.close()
+        assert not self.open, f"never closed: {[tag for tag, _, _ in self.open]}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element: tuple[str, dict[str, str], list[str]] = (tag, {key: value or "" for key, value in attrs}, [])
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1][0] == tag, f"</{tag}> closes {self.open[-1:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for _, _, text in self.open:
+            text.append(data)
+
+    def all(self, tag: str, css: str = "") -> list[tuple[dict[str, str], str]]:
+        return [
+            (attributes, "".join(text))
+            for name, attributes, text in self.elements
+            if name == tag and (not css or css in attributes.get("class", "").split())
+        ]
+
+
+def heat_tiles(reader: Reader) -> list[tuple[dict[str, str], str]]:
+    return [
+        (attributes, text)
+        for attributes, text in reader.all("td")
+        if re.fullmatch(r"s\d|none", attributes.get("class", ""))
+    ]
+
+
+def test_all_36_cells_are_in_each_map_in_the_leaderboard_and_in_the_gallery(full_run: Run) -> None:
+    reader = Reader(render(full_run))
+    assert len(heat_tiles(reader)) == 3 * 36
+    assert len([1 for attributes, _ in reader.all("tr") if attributes.get("id", "").startswith("s0-c")]) == 36
+    assert len(reader.all("figure", "card")) == 36
+    ((_, heading),) = reader.all("h1")
+    assert heading == "quick: 6 backbones \N{MULTIPLICATION SIGN} 6 conditioners on mnist10k"
+
+
+def test_every_state_shows_with_its_reason_in_the_map_and_in_the_list(full_run: Run) -> None:
+    reader = Reader(render(full_run))
+    tiles = [(a["title"], text.strip()) for a, text in heat_tiles(reader)]
+    listed = [text for attributes, text in reader.all("td", "reason")]
+    for state, reason in TROUBLE.values():
+        assert tiles.count((reason, state)) == 3, state
+        assert reason in listed
+    assert tiles.count(("not run yet", "not run yet")) == 3
+    assert tiles.count(("the features have a singular covariance", "no value")) == 1
+    assert "the features have a singular covariance" in listed
+
+
+def test_fid_stands_beside_its_floor_and_its_sample_count(full_run: Run) -> None:
+    page = Reader(render(full_run))
+    numbers = [text for attributes, text in heat_tiles(page)[:36] if attributes["class"] != "none"]
+    assert len(numbers) == 28
+    assert all("floor 0.142" in text and "n 1,996" in text for text in numbers)
+
+
+def test_the_page_loads_nothing(full_run: Run) -> None:
+    page = render(full_run)
+    reader = Reader(page)
+    for tag, attributes, _ in reader.elements:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            if name in attributes:
+                assert attributes[name].startswith(("data:image/png;base64,", "#")), (tag, name)
+    assert "http://" not in page and "https://" not in page
+    assert "@import" not in page and "url(" not in page
+    (policy,) = [a["content"] for a, _ in reader.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_every_link_within_the_page_has_its_target(full_run: Run) -> None:
+    reader = Reader(render(full_run))
+    ids = [attributes["id"] for _, attributes, _ in reader.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = {attributes["href"].removeprefix("#") for attributes, _ in reader.all("a")}
+    labels = {attributes["aria-labelledby"] for _, attributes, _ in reader.elements if "aria-labelledby" in attributes}
+    assert links | labels <= set(ids)
+
+
+def test_strings_from_outside_are_text_and_never_markup(make_run: Make) -> None:
+    backbone = choice(HOSTILE, width=HOSTILE)
+    line = planned(backbone=backbone, conditioner=HOSTILE, dataset=HOSTILE).model_copy(update={"name": "cell"})
+    broken = PluginState(distribution=HOSTILE, version=HOSTILE, entry_point=HOSTILE, state="quarantined", error=HOSTILE)
+    run = make_run(
+        [line],
+        [result(line, state="failed", reason=HOSTILE)],
+        suite=HOSTILE,
+        description=HOSTILE,
+        command=["condbench", HOSTILE],
+        created=HOSTILE,
+        plugins=[broken],
+    )
+    page = render(run)
+    reader = Reader(page)
+    assert len(reader.all("script")) == 1, "only the page's own"
+    assert page.count("<script>") == 1
+    assert HOSTILE in [text for _, text in reader.all("td", "reason")]
+    assert any(HOSTILE in text for _, text in reader.all("p", "notice"))
+
+
+def test_grids_are_embedded_and_what_is_no_picture_is_said(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in CONDITIONERS[:3]]
+    run = make_run(lines, [result(line, rows(2.0, 0.8, 100.0)) for line in lines])
+    (run.cell_path(lines[0].name) / "samples.png").write_bytes(grid())
+    (run.cell_path(lines[1].name) / "samples.png").write_bytes(b"\x89PNG half")
+    reader = Reader(render(run))
+    ((attributes, _),) = reader.all("img")
+    assert base64.b64decode(attributes["src"].partition(",")[2]) == grid()
+    assert (attributes["width"], attributes["height"]) == ("280", "224")
+    assert attributes["alt"] == "Samples of flow with none: a column per label"
+    blanks = [text for _, text in reader.all("div", "blank")]
+    assert ["samples.png is damaged" in blanks[0], "no samples" in blanks[1]] == [True, True]
+
+
+def test_seeds_and_datasets_show(make_run: Make) -> None:
+    lines = [planned(dataset=name, seed=seed) for name in ("mnist10k", "fashion-mnist") for seed in range(3)]
+    results = [result(line, rows(2.0 + line.cell.seed, 0.8, 100.0)) for line in lines[:-1]]
+    reader = Reader(render(make_run(lines, results)))
+    assert [text for _, text in reader.all("h2", "dataset-name")] == ["mnist10k, 5 TFLOPs", "fashion-mnist, 5 TFLOPs"]
+    fids = [" ".join(text.split()) for _, text in heat_tiles(reader)][::3]
+    assert fids == ["33 seedsfloor 0.142n 1,996", "2.502 of 3 seedsfloor 0.142n 1,996"]
+    assert len(reader.all("figure", "card")) == 6
+
+
+def test_a_run_that_has_not_begun_has_a_page(make_run: Make) -> None:
+    reader = Reader(render(make_run([planned()])))
+    assert "No cell has been measured yet." in [text for _, text in reader.all("p", "quiet")]
+    assert len(reader.all("figure", "card")) == 1
+
+
+def test_a_plan_without_cells_has_a_page(make_run: Make) -> None:
+    assert "0 cells" in render(make_run([]))
+
+
+def test_36_cells_render_within_two_seconds(full_run: Run) -> None:
+    start = time.perf_counter()
+    render(full_run)
+    assert time.perf_counter() - start < 2.0
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2.2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_and_steps_go_one_way_in_lightness(scheme: str) -> None:
+    css = (files("condbench_reports") / "templates" / "style.css").read_text()
+    light, _, dark = css.partition("@media screen and (prefers-color-scheme: dark)")
+    part = light if scheme == "light" else dark
+    tiles = re.findall(r"\.s(\d) \{ --tile: (#\w{6}); --on: (#\w{6}) \}", part)
+    assert [int(step) for step, _, _ in tiles] == list(range(10))
+    assert min(contrast(tile, on) for _, tile, on in tiles) >= 4.5
+    lightness = [luminance(tile) for _, tile, _ in tiles]
+    assert lightness == sorted(lightness, reverse=scheme == "light")
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", part))
+    for text in ("ink", "quiet", "link"):
+        assert contrast(colours[text], colours["paper"]) >= 4.5
+        assert contrast(colours[text], colours["panel"]) >= 4.5

@@ -1,0 +1,104 @@
+"""The reports that are text: Markdown and CSV; and how all of them are registered."""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import sys
+from importlib import import_module
+
+import pandas as pd
+from report_runs import HOSTILE, Make, planned, result, rows
+
+from condbench.store import Run
+from condbench_reports import csv, markdown
+from condbench_reports.register import condbench_register_reporters
+
+
+def test_markdown_of_a_small_run(make_run: Make) -> None:
+    lines = [
+        planned(b, c, skip="no" if b == "ar" and c == "adain" else "")
+        for b in ("ar", "flow")
+        for c in ("film", "adain")
+    ]
+    results = [
+        result(lines[0], rows(7.44, 0.5, 36.2)[:3]),
+        result(lines[2], rows(0.682, 0.912, 9000.0)[:3]),
+        result(lines[3], state="failed", reason=HOSTILE),
+    ]
+    text = markdown.render(make_run(lines, results))
+    assert text.startswith(
+        "# quick: 2 backbones \N{MULTIPLICATION SIGN} 2 conditioners on mnist10k\n\n"
+        "Every backbone with every conditioner on 10,000 real digits\n\n"
+        "4 cells: 2 ok, 1 skipped, 1 failed.\n\n"
+        "- Suite: quick\n"
+    )
+    assert text.endswith("""
+## mnist10k
+
+### fid (lower is better)
+
+|  | film | adain |
+|---|---:|---:|
+| ar | 7.44 | skipped |
+| flow | 0.682 | failed |
+
+### label_accuracy (fraction, higher is better)
+
+|  | film | adain |
+|---|---:|---:|
+| ar | 0.500 \\[0.482, 0.517\\] | skipped |
+| flow | 0.912 \\[0.894, 0.929\\] | failed |
+
+### Leaderboard
+
+| backbone | conditioner | state | fid (n 1,996) | fid_floor (n 1,996) | label_accuracy (fraction, n 1,996) |
+|---|---|---|---:|---:|---:|
+| flow | film | ok | 0.682 | 0.142 | 0.912 \\[0.894, 0.929\\] |
+| ar | film | ok | 7.44 | 0.142 | 0.500 \\[0.482, 0.517\\] |
+| ar | adain | skipped |  |  |  |
+| flow | adain | failed |  |  |  |
+
+### Failures and skips
+
+| cell | state | reason |
+|---|---|---|
+| mnist10k.ar.adain.s0 | skipped | no |
+| mnist10k.flow.adain.s0 | failed | &lt;script&gt;alert("1")&lt;/script&gt; &amp; \\| \\`code\\` second line |
+""")
+
+
+def test_every_state_is_in_the_markdown(full_run: Run) -> None:
+    text = markdown.render(full_run)
+    for state in ("skipped", "failed", "diverged", "timeout", "out-of-memory", "lost", "not run yet"):
+        assert text.count(f"| {state} |") == 3 + 1 + 1, state
+    assert "| mnist10k.vae.none.s0 | no fid | the features have a singular covariance |" in text
+
+
+def test_csv_reads_back_as_the_table(full_run: Run) -> None:
+    text = csv.render(full_run)
+    table = full_run.table()
+    back = pd.read_csv(
+        io.StringIO(text), keep_default_na=False, na_values={"value": "", "low": "", "high": "", "n": ""}
+    )
+    assert list(back.columns) == list(table.columns)
+    for column in ("value", "low", "high", "n"):
+        pairs = zip(table[column], back[column], strict=True)
+        assert all(a == b or (pd.isna(a) and math.isnan(b)) for a, b in pairs)
+    assert HOSTILE in set(back["reason"])
+
+
+def test_reporters_name_code_that_exists_and_registering_is_light() -> None:
+    specs = {spec.name: spec for spec in condbench_register_reporters()}
+    assert {name: spec.suffix for name, spec in specs.items()} == {"html": ".html", "md": ".md", "csv": ".csv"}
+    for spec in specs.values():
+        module, _, attribute = spec.target.partition(":")
+        assert callable(getattr(import_module(module), attribute))
+    program = "import sys, condbench_reports.register; print({'torch', 'jinja2', 'pandas'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_rendering_imports_no_torch() -> None:
+    program = "import sys, condbench_reports.html, condbench_reports.markdown; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
