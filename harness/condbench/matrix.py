@@ -120,7 +120,13 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
     options: dict[str, OptionValue] = {}
     changed: dict[str, OptionValue] = {}
     if reference is not None:
-        model: type[BaseModel] = resolve(reference)
+        try:
+            model: type[BaseModel] = resolve(reference)
+        except Exception as error:
+            raise UserError(
+                f"the options of {entry.qualified} cannot be loaded from '{reference}' ({type(error).__name__}: {error}): "
+                f"mend or remove the distribution {entry.plugin.distribution}."
+            ) from error
         try:
             validated = model.model_validate(request.options)
         except ValidationError as error:

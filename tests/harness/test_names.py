@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from condbench.errors import UserError
 from condbench.names import Request, parse_requests
 
-names = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+names = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
 keys = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
 values = st.from_regex(r"[a-zA-Z0-9.+-]{1,8}", fullmatch=True)
 requests = st.builds(Request, name=names, options=st.dictionaries(keys, values, max_size=3))

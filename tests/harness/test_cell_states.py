@@ -1,0 +1,114 @@
+"""Every way for a cell to end is a state with its reason; the others go on, and the exit code says so."""
+
+import json
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from condbench.store import Run
+from tests.conftest import Condbench
+
+REGISTER = """
+from condbench import hookimpl
+from condbench.specs import BackboneSpec
+
+@hookimpl
+def condbench_register_backbones():
+    for how in ("raises", "diverges", "hangs", "hoards", "dies", "chatters"):
+        yield BackboneSpec(name=how, target="unruly_models:" + how, summary="it " + how)
+"""
+
+MODELS = """
+import os, signal, subprocess, sys, time
+import torch
+from condbench.model import Model
+
+class Unruly(Model):
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.weight = how, torch.nn.Parameter(torch.zeros(()))
+
+    def loss(self, phase, x, u):
+        if self.how == "raises":
+            raise ValueError("a model's own mistake")
+        if self.how == "diverges":
+            return self.weight * float("nan")
+        if self.how == "hangs":
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # a grandchild"])
+            time.sleep(600)
+        if self.how == "hoards":
+            self.hoard = [bytearray(os.urandom(1) * 2**28) for _ in range(40)]
+        if self.how == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "chatters":
+            print("a model that prints")
+        return self.weight.square() + (x.mean() * 0)
+
+    def sample(self, u, generator):
+        return torch.rand(len(u), 1, 28, 28, generator=generator) * 2 - 1
+
+def __getattr__(how):
+    return lambda task, wrap, options: Unruly(how)
+"""
+
+
+def unruly(condbench: Condbench) -> None:
+    condbench.plant("unruly", REGISTER)
+    (condbench.planted[-1] / "unruly_models.py").write_text(MODELS)
+
+
+def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -> None:
+    unruly(condbench)
+    suite = tiny_suite(budget="samples=2000", timeout=20, memory=1.5)
+    names = "raises,diverges,hangs,hoards,dies,chatters"
+    out = json.loads(condbench("run", "--suite", suite, "-b", names, "-c", "none,adain", "--json", code=3))
+    ends = {cell["name"].removeprefix("mnist10k."): (cell["state"], cell["reason"]) for cell in out["cells"]}
+    assert len(ends) == 12
+    assert ends["raises.none.s0"] == ("failed", "ValueError: a model's own mistake")
+    state, reason = ends["diverges.none.s0"]
+    assert state == "diverged" and "loss of phase 'train' is nan" in reason
+    state, reason = ends["hangs.none.s0"]
+    assert state == "timeout" and "wall-clock limit" in reason
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "# a grandchild" in " ".join(p.info["cmdline"] or [])]
+    state, reason = ends["hoards.none.s0"]
+    assert state == "out-of-memory" and "limit 1.5 GiB" in reason
+    state, reason = ends["dies.none.s0"]
+    assert state == "lost" and "SIGKILL" in reason
+    assert ends["chatters.none.s0"] == ("ok", "")
+    state, reason = ends["chatters.adain.s0"]
+    assert state == "skipped" and "sites that may mix positions" in reason
+
+    run = Run(condbench.cwd / out["run"])
+    assert "ValueError: a model's own mistake" in (run.cell_path("mnist10k.raises.none.s0") / "log.txt").read_text()
+    table = run.table()
+    assert set(table.cell) == {planned.name for planned in run.plan}, "a cell vanished from the table"
+    report = Path(condbench.cwd / out["report"]).read_text()
+    for planned in run.plan:
+        assert planned.cell.backbone.name in report
+    assert "a model&#39;s own mistake" in report
+
+    condbench("run", "--resume", str(run.path), "--retry", "failed", "--json", code=3)
+    assert "mnist10k.raises.none.s0 runs again: it was failed" in condbench.err
+    assert "mnist10k.dies.none.s0 runs again" not in condbench.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_interrupting_leaves_no_process_and_a_run_to_resume(condbench: Condbench, tiny_suite) -> None:
+    import signal
+    import time
+
+    unruly(condbench)
+    process = condbench.popen("run", "--suite", tiny_suite(), "-b", "hangs", "-c", "none", "--out", "r")
+    deadline = time.monotonic() + 60
+    while not (condbench.cwd / "r/cells/mnist10k.hangs.none.s0/log.txt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "condbench run --resume r" in err
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert Run(condbench.cwd / "r").results() == []

@@ -1,0 +1,95 @@
+"""A broken plugin is quarantined whole, and everything else works."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from condbench.errors import UserError
+from condbench.registry import installed
+from tests.conftest import Condbench
+
+GOOD = """
+from condbench import hookimpl
+from condbench.specs import BackboneSpec
+
+@hookimpl
+def condbench_register_backbones():
+    yield BackboneSpec(name="planted", target="nowhere:build", summary="a planted backbone")
+"""
+
+FAULTS = {
+    "import": ("import no_such_module", "ModuleNotFoundError"),
+    "exit": ("raise SystemExit(3)", "SystemExit"),
+    "misspelt hook": (GOOD + "\n@hookimpl\ndef condbench_register_backbone():\n    return []\n", "condbench_register_backbones"),
+    "signature": (GOOD + "\n@hookimpl\ndef condbench_register_metrics(everything):\n    return []\n", "everything"),
+    "not a spec": (GOOD + "\n@hookimpl\ndef condbench_register_metrics():\n    return ['fid']\n", "not a MetricSpec"),
+    "bad name": (GOOD.replace('"planted"', '"Planted One"'), "lower-case"),
+    "bad target": (GOOD.replace("nowhere:build", "nowhere.build"), "package.module:attribute"),
+    "raises": (GOOD + "\n@hookimpl\ndef condbench_register_metrics():\n    raise ValueError('oh no')\n", "oh no"),
+    "twice": (GOOD + "    yield BackboneSpec(name='planted', target='a:b', summary='')\n", "twice"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_plugin_is_quarantined_and_named(condbench: Condbench, fault: str) -> None:
+    source, says = FAULTS[fault]
+    condbench.plant("broken", source)
+    condbench.plant("healthy", GOOD.replace('"planted"', '"healthy"'))
+    states = {plugin["distribution"]: plugin for plugin in condbench.json("plugins")}
+    assert states["broken"]["state"] == "quarantined"
+    assert says in states["broken"]["error"]
+    listed = {row["name"] for row in condbench.json("list", "backbones")["backbones"]}
+    assert "healthy" in listed and "flow" in listed and "planted" not in listed
+    condbench("run", "-b", "planted", "-c", "film", "--dry-run", code=2)
+    assert "broken is quarantined" in condbench.err and says in condbench.err
+
+
+def test_two_plugins_with_one_name_are_an_error_on_use(condbench: Condbench) -> None:
+    condbench.plant("one", GOOD)
+    condbench.plant("two", GOOD)
+    condbench("run", "-b", "flow", "-c", "film", "--dry-run")
+    condbench("run", "-b", "planted", "-c", "film", "--dry-run", code=2)
+    assert "one:planted or two:planted" in condbench.err
+    out = condbench("run", "-b", "two:planted", "-c", "film", "--dry-run")
+    assert "two~planted" in out
+
+
+def test_discovery_is_sorted(condbench: Condbench) -> None:
+    for name in ("zebra", "alpha"):
+        condbench.plant(name, GOOD.replace('"planted"', f'"{name}"'))
+    names = [plugin["distribution"] for plugin in condbench.json("plugins")]
+    assert names == sorted(names)
+
+
+def test_unknown_names_are_answered_with_the_closest() -> None:
+    with pytest.raises(UserError, match="did you mean 'film'"):
+        installed().conditioners.get("fillm")
+
+
+def test_listing_and_planning_import_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from condbench.registry import installed\n"
+        "from condbench.suite import load_suite\n"
+        "from condbench.matrix import plan\n"
+        "import condbench.cli, condbench.campaign\n"
+        "cells = plan(load_suite('quick'), installed(), None)\n"
+        "print(len(cells), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["36", "False"]
+
+
+def test_an_observer_that_raises_costs_a_warning_only(condbench: Condbench, tiny_suite) -> None:
+    condbench.plant(
+        "watcher",
+        "from condbench import hookimpl\n"
+        "@hookimpl\n"
+        "def condbench_cell_finished(event):\n"
+        "    raise RuntimeError('I saw ' + event.result.name)\n",
+    )
+    out = json.loads(condbench("run", "--suite", tiny_suite(), "-b", "vae", "-c", "none", "--json"))
+    assert [cell["state"] for cell in out["cells"]] == ["ok"]
+    assert "watcher raised in condbench_cell_finished: RuntimeError: I saw mnist10k.vae.none.s0" in condbench.err
