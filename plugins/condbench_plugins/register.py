@@ -72,12 +72,14 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         name="none",
         target=f"{package}.none:make",
         summary="the unconditional control, deaf to u",
+        uses_encoder=False,
     )
     yield ConditionerSpec(
         name="label-sampling",
         target=f"{package}.label_sampling:make",
         summary="one unconditional model per label, all within one budget",
         accepts=frozenset({"class"}),
+        uses_encoder=False,
     )
     yield ConditionerSpec(
         name="label-embedding",
@@ -115,4 +117,65 @@ def condbench_register_encoders() -> Iterable[EncoderSpec]:
         target="condbench_plugins.encoders.table:make",
         summary="learned embeddings, four tokens per class",
         encodes="class",
+    )
+
+
+@hookimpl
+def condbench_register_datasets() -> Iterable[DatasetSpec]:
+    """Images with class labels."""
+    package = "condbench_plugins.datasets"
+    yield DatasetSpec(
+        name="mnist10k",
+        target=f"{package}.mnist10k:load",
+        fingerprint=f"{package}.mnist10k:digest",
+        summary="10,000 real handwritten digits, 28 x 28; ships with condbench",
+    )
+
+
+@hookimpl
+def condbench_register_executors() -> Iterable[ExecutorSpec]:
+    """Executors."""
+    yield ExecutorSpec(
+        name="local",
+        target="condbench.executors.local:LocalExecutor",
+        summary="a process per cell on this machine",
+    )
+
+
+@hookimpl
+def condbench_register_metrics() -> Iterable[MetricSpec]:
+    """Quality of samples, and how far it can be measured."""
+    package = "condbench_plugins.metrics"
+    yield MetricSpec(
+        name="fid",
+        target=f"{package}.fid:measure",
+        summary="Fréchet distance to the train split on the features of the shipped extractor",
+        unit="",
+        better="lower",
+        assets=f"{package}.assets:extractor_digest",
+        paper="Heusel et al. 2017, arXiv:1706.08500",
+    )
+    yield MetricSpec(
+        name="fid_floor",
+        target=f"{package}.fid:measure_floor",
+        summary="the FID of as many real test images",
+        unit="",
+        better="neither",
+        assets=f"{package}.assets:extractor_digest",
+    )
+    yield MetricSpec(
+        name="label_accuracy",
+        target=f"{package}.label_accuracy:measure",
+        summary="share of samples in which the judge sees the class that was asked for",
+        unit="share",
+        better="higher",
+        assets=f"{package}.assets:judge_digest",
+    )
+    yield MetricSpec(
+        name="judge_accuracy",
+        target=f"{package}.label_accuracy:measure_judge",
+        summary="share of real test images that the judge classifies correctly",
+        unit="share",
+        better="neither",
+        assets=f"{package}.assets:judge_digest",
     )
