@@ -137,9 +137,15 @@ class Site(nn.Module):
         self.norm = norm
         self.adapter: Adapter | None = None
 
+    def fill(self, adapter: Adapter | None) -> None:
+        """Put an adapter in; one that replaces the norm takes its place for good."""
+        self.adapter = adapter
+        if adapter is not None and adapter.replaces_norm:
+            self.norm = None
+
     def forward(self, h: Tensor, c: Context | None) -> Tensor:
         """Features in, features of the same shape out."""
-        if self.norm is not None and not (self.adapter is not None and self.adapter.replaces_norm):
+        if self.norm is not None:
             h = self.norm(h)
         if self.adapter is None:
             return h
@@ -196,7 +202,7 @@ class DenseConditioner:
         def wrap(net: nn.Module) -> Conditioned:
             encoder = make_encoder()
             for site in sites(net):
-                site.adapter = self.adapter(site, encoder.dim)
+                site.fill(self.adapter(site, encoder.dim))
             return Conditioned(net, encoder)
 
         return build(task, wrap)

@@ -1,0 +1,219 @@
+"""What every conditioner promises, and the degeneracies that are known of each."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from condbench.conditioning import Adapter, Condition, Conditioned, Conditioner, Site, sites
+from condbench.registry import installed, resolve
+from condbench_plugins.conditioners.cross_attention import CrossAttention
+from condbench_plugins.conditioners.film import Film
+from condbench_plugins.conditioners.label_embedding import AddEmbedding
+from tests.toys import CLASSES, TASK, build_conv, build_sequence, make_encoder
+
+NAMES = installed().conditioners.names()
+DENSE = [name for name in NAMES if installed().conditioners.get(name).spec.uses_encoder]
+MIXING = [name for name in NAMES if "positions" in installed().conditioners.get(name).spec.needs]
+
+
+def make(name: str) -> Conditioner:
+    spec = installed().conditioners.get(name).spec
+    options = resolve(spec.options)() if spec.options else None
+    conditioner: Conditioner = resolve(spec.target)(options)
+    return conditioner
+
+
+def lift(name: str, build=build_conv):
+    torch.manual_seed(0)
+    return make(name).lift(build, TASK, make_encoder)
+
+
+def batch(size: int = 16) -> tuple[torch.Tensor, Condition]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(size, 1, 8, 8, generator=generator), Condition.of(torch.arange(size) % CLASSES)
+
+
+def randomise(model: nn.Module) -> None:
+    """Move all parameters off their initial values, where adapters are neutral."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+
+
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [(name, build_conv) for name in DENSE] + [(name, build_sequence) for name in DENSE if name not in MIXING],
+)
+def test_the_start_is_neutral(name: str, build) -> None:
+    """At initialisation u makes no difference, so that all conditioners start from the same function."""
+    model = lift(name, build)
+    x, u = batch()
+    other = Condition.of((u.parts[0] + 1) % CLASSES)
+    torch.testing.assert_close(model.net(x, u=u), model.net(x, u=other))
+
+
+@pytest.mark.parametrize("name", [name for name in DENSE if name not in MIXING])
+def test_the_start_is_the_unconditional_network(name: str) -> None:
+    model = lift(name)
+    x, u = batch()
+    conditional = model.net(x, u=u)
+    for site in sites(model.net.net):
+        site.adapter = None
+    torch.testing.assert_close(conditional, model.net(x, u=u))
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_gradients_reach_every_adapter_and_the_encoder(name: str) -> None:
+    model = lift(name)
+    randomise(model)
+    x, u = batch()
+    u = Condition(u.parts, torch.arange(len(u)) % 3 > 0)
+    model.loss("train", x, u).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not without
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
+def test_the_output_depends_on_u(name: str) -> None:
+    model = lift(name)
+    randomise(model)
+    _, u = batch()
+    other = Condition.of((u.parts[0] + 1) % CLASSES)
+    draw = lambda u: model.sample(u, torch.Generator().manual_seed(3))  # noqa: E731
+    assert (draw(u) - draw(other)).abs().amax() > 1e-3
+
+
+def test_none_is_deaf_to_u() -> None:
+    model = lift("none")
+    randomise(model)
+    x, u = batch()
+    assert torch.equal(model.net(x, u=u), model.net(x, u=u.dropped()))
+
+
+@pytest.mark.parametrize("name", DENSE)
+def test_a_dropped_condition_is_the_same_for_all_labels(name: str) -> None:
+    model = lift(name)
+    randomise(model)
+    x, u = batch()
+    x = x[:1].expand_as(x)
+    out = model.net(x, u=u.dropped())
+    torch.testing.assert_close(out, out[:1].expand_as(out))
+    assert (model.net(x, u=u) - out).abs().amax() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["none", *DENSE])
+def test_nothing_leaks_across_the_batch(name: str) -> None:
+    model = lift(name)
+    randomise(model)
+    x, u = batch()
+    alone = torch.cat([model.net(x[i : i + 1], u=u[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(model.net(x, u=u), alone)
+
+
+@pytest.mark.parametrize("name", [name for name in DENSE if name not in MIXING])
+def test_causal_sites_do_not_mix_positions(name: str) -> None:
+    model = lift(name, build_sequence)
+    randomise(model)
+    x, u = batch()
+    changed = x.clone()
+    changed[:, :, 4:] += 1.0
+    before, after = model.net(x, u=u), model.net(changed, u=u)
+    torch.testing.assert_close(before[:, :, :4], after[:, :, :4])
+    assert not torch.allclose(before[:, :, 4:], after[:, :, 4:])
+
+
+def test_label_embedding_acts_at_the_input_only() -> None:
+    filled = {site.role: site.adapter for site in sites(lift("label-embedding").net.net)}
+    assert isinstance(filled["input"], AddEmbedding)
+    assert filled["hidden"] is None and filled["output"] is None
+
+
+def test_film_contains_label_embedding() -> None:
+    """With gamma zero, FiLM is an added embedding."""
+    torch.manual_seed(0)
+    film, added = Film(8, 16), AddEmbedding(8, 16)
+    nn.init.normal_(added.project.weight)
+    with torch.no_grad():
+        film.project.weight[8:].copy_(added.project.weight)
+    context, h = make_encoder()(batch()[1]), torch.randn(16, 4, 4, 8)
+    torch.testing.assert_close(film(h, context), added(h, context))
+
+
+@pytest.mark.parametrize(("tokens", "is_bias"), [(1, True), (4, False)])
+def test_cross_attention_over_one_token_is_a_bias(tokens: int, is_bias: bool) -> None:
+    """Its softmax is 1 then: what it adds does not depend on h."""
+    torch.manual_seed(0)
+    attention = CrossAttention(8, 16, heads=2, head_width=8)
+    nn.init.normal_(attention.out.weight)
+    context = make_encoder()(batch()[1])
+    context = type(context)(context.pooled, context.tokens[:, :tokens])
+    h, other = torch.randn(2, 16, 4, 4, 8)
+    same = torch.allclose(attention(h, context) - h, attention(other, context) - other, atol=1e-5)
+    assert same == is_bias
+
+
+def test_adain_normalises_each_channel_of_each_sample() -> None:
+    model = lift("adain")
+    site = model.net.net.hidden[0]
+    assert site.norm is None, "AdaIN stands in for the norm"
+    h = 3 + 2 * torch.randn(4, 8, 6, 6)
+    out = site(h, make_encoder()(batch(4)[1]))
+    torch.testing.assert_close(out.mean((2, 3)), torch.zeros(4, 8), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.var((2, 3), correction=0), torch.ones(4, 8), atol=1e-3, rtol=0)
+
+
+def test_label_sampling_routes_each_label_to_its_own_model() -> None:
+    model = lift("label-sampling")
+    randomise(model)
+    x, u = batch()
+    mine = u[u.parts[0] == 2]
+    expected = model.models[2].sample(mine, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(model.sample(mine, torch.Generator().manual_seed(4)), expected)
+    model.loss("train", x[u.parts[0] == 2], mine).backward()
+    moved = [any(p.grad is not None for p in one.parameters()) for one in model.models]
+    assert moved == [False, False, True, False, False]
+
+
+def test_label_sampling_keeps_the_order_of_u() -> None:
+    model = lift("label-sampling")
+    with torch.no_grad():
+        for label, one in enumerate(model.models):
+            for parameter in one.parameters():
+                parameter.zero_()
+            one.net.net.last.bias.fill_(float(label))
+    u = Condition.of(torch.tensor([3, 0, 4, 0, 2, 3]))
+    out = model.sample(u, torch.Generator().manual_seed(0))
+    assert out.mean((1, 2, 3)).tolist() == [3, 0, 4, 0, 2, 3]
+
+
+def test_a_wrong_adapter_would_be_caught() -> None:
+    """The planted bug: an adapter that is not neutral fails what the tests above check."""
+
+    class Loud(Adapter):
+        def forward(self, h, c):
+            return h + c.pooled.mean(-1).view(-1, *[1] * (h.ndim - 1))
+
+    model = lift("film")
+    for site in sites(model.net.net):
+        site.fill(Loud())
+    x, u = batch()
+    other = Condition.of((u.parts[0] + 1) % CLASSES)
+    assert not torch.allclose(model.net(x, u=u), model.net(x, u=other))
+
+
+def test_an_empty_site_is_its_norm() -> None:
+    norm = nn.GroupNorm(2, 8)
+    h = torch.randn(2, 8, 4, 4)
+    assert torch.equal(Site(8, norm=norm)(h, None), norm(h))
+    assert torch.equal(Site(8)(h, None), h)
+
+
+def test_evaluations_are_counted_per_sample() -> None:
+    net = Conditioned(nn.Identity())
+    net.net.forward = lambda x, c: x
+    net(torch.zeros(3), u=Condition.of(torch.zeros(3, dtype=torch.long)))
+    net(torch.zeros(4), u=Condition.of(torch.zeros(4, dtype=torch.long)))
+    assert net.evaluations == 7
