@@ -1,0 +1,18 @@
+"""The options of the backbone, apart from its code: the command line reads them, and must not import torch for it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CouplingFlowOptions(BaseModel):
+    """`condbench list coupling-flow` shows them; ``-b 'coupling-flow[couplings=8]'`` sets them.
+
+    condbench fills in the defaults and checks types and bounds before anything runs. ``extra="forbid"`` makes a
+    misspelt option an error.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    couplings: int = Field(12, ge=2, description="affine couplings, each of which changes half of the pixels")
+    temperature: float = Field(1.0, gt=0, le=1, description="standard deviation of the noise that samples start from")
