@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # toys are too small to share out, and a busy machine makes threads wait for each other
 
 ROOT = Path(__file__).parents[1]
 

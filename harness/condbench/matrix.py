@@ -11,13 +11,13 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from condbench import machine, provenance
 from condbench.errors import UserError
 from condbench.names import Request, parse_requests
 from condbench.registry import Catalogue, Entry, Registry, resolve
-from condbench.results import Cell, Choice, OptionValue, PlannedCell, Provenance, Settings
+from condbench.results import Cell, Choice, PlannedCell, Provenance, Settings
 from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, MetricSpec, Spec
 from condbench.suite import Suite, explain
 
@@ -117,8 +117,8 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
     """
     entry = catalogue.get(request.name)
     reference: str | None = getattr(entry.spec, "options", None)
-    options: dict[str, OptionValue] = {}
-    changed: dict[str, OptionValue] = {}
+    options: dict[str, JsonValue] = {}
+    changed: dict[str, JsonValue] = {}
     if reference is not None:
         try:
             model: type[BaseModel] = resolve(reference)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from condbench.budget import Budget
 from condbench.specs import Better
 
 State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
 Precision = Literal["fp32", "bf16"]
-OptionValue = bool | int | float | str | None
 
 
 class Record(BaseModel):
@@ -28,8 +27,8 @@ class Choice(Record):
 
     name: str
     distribution: str
-    options: dict[str, OptionValue] = {}
-    changed: dict[str, OptionValue] = Field({}, description="the options that differ from their defaults")
+    options: dict[str, JsonValue] = {}
+    changed: dict[str, JsonValue] = Field({}, description="the options that differ from their defaults")
 
     def __str__(self) -> str:
         """The form that the command line takes: ``flow[width=64]``."""

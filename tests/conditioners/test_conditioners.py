@@ -110,7 +110,7 @@ def test_nothing_leaks_across_the_batch(name: str) -> None:
     randomise(model)
     x, u = batch()
     alone = torch.cat([model.net(x[i : i + 1], u=u[i : i + 1]) for i in range(len(x))])
-    torch.testing.assert_close(model.net(x, u=u), alone)
+    torch.testing.assert_close(model.net(x, u=u), alone, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", [name for name in DENSE if name not in MIXING])

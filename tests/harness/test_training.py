@@ -62,7 +62,7 @@ def test_training_learns() -> None:
 def test_the_first_limit_ends_training_within_a_step(budget: Budget, ended_by: str) -> None:
     _, done = trained(budget)
     assert done.ended_by == ended_by
-    step = {"samples": done.spent.samples / done.steps, "flops": done.spent.flops / done.steps, "seconds": 0.2}
+    step = {"samples": done.spent.samples / done.steps, "flops": done.spent.flops / done.steps, "seconds": 2.0}  # a busy machine may halt in a step
     limit = getattr(budget, ended_by)
     assert limit <= getattr(done.spent, ended_by) < limit + step[ended_by] * 1.01
 

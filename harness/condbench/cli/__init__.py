@@ -62,6 +62,8 @@ def _options(
 def main() -> NoReturn:
     """The entry point: a user's mistake becomes one sentence and exit code 2."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ending kindly also ends the cells' processes
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `condbench export | head` ends quietly, as filters do
     try:
         app()
     except UserError as error:
@@ -69,7 +71,4 @@ def main() -> NoReturn:
             raise
         print(f"condbench: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of a pipe has enough; Python's flush must not fail
-        sys.exit(0)
     sys.exit(0)
