@@ -24,8 +24,9 @@ class CrossAttentionOptions(Options):
 class VaeOptions(Options):
     """Options of the variational autoencoder."""
 
-    width: int = Field(64, ge=16, description="channels of the features")
-    latent: int = Field(16, ge=1, description="dimensions of the latent")
+    width: int = Field(320, ge=16, description="width of the encoder's and the decoder's layers")
+    blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
+    latent: int = Field(12, ge=1, description="dimensions of the latent")
 
 
 class DiffusionOptions(Options):
@@ -54,3 +55,13 @@ class EbmOptions(Options):
     """Options of the energy-based model."""
 
     width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution, half of it above")
+
+
+class ArOptions(Options):
+    """Options of autoregression over codes."""
+
+    width: int = Field(96, ge=32, multiple_of=32, description="channels of the transformer")
+    layers: int = Field(4, ge=1, description="layers of the transformer")
+    levels: tuple[int, ...] = Field((8, 6, 5), min_length=1, description="levels of each number of a code")
+    code_width: int = Field(48, ge=16, description="channels of the autoencoder that finds the codes")
+    codes_share: float = Field(0.25, gt=0, lt=1, description="the share of the budget that finds the codes")
