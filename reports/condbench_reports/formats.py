@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from condbench.budget import Budget
-from condbench_reports.matrix import Value
+from condbench_reports.matrix import Section, Value
 
 _SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
 _BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
@@ -53,6 +55,13 @@ def budget(limits: Budget) -> str:
     if limits.seconds is not None:
         words.append(f"{number(limits.seconds)} s")
     return " or ".join(words)
+
+
+def heading(section: Section, parts: Sequence[Section]) -> str:
+    """What a section is called: its dataset, and its budget where the run has several."""
+    if len({part.budget for part in parts}) == 1:
+        return section.dataset
+    return f"{section.dataset}, {budget(section.budget)}"
 
 
 def direction(better: str) -> str:

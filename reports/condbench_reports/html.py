@@ -83,7 +83,7 @@ def render(run: Run) -> str:
         run=run,
         title=matrix.title(run, parts),
         statuses=matrix.statuses(parts),
-        pages=[_page(run, part, f"s{index}", len(parts) > 1) for index, part in enumerate(parts)],
+        pages=[_page(run, part, f"s{index}", formats.heading(part, parts)) for index, part in enumerate(parts)],
         metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
         facts=facts(run),
         command=shlex.join(run.info.command),
@@ -114,15 +114,14 @@ def _template() -> jinja2.Template:
 
 
 def _breakable(name: str) -> Markup:
-    """A name that may break across lines after its joints, as in ``sampling_|throughput``."""
-    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_.])", name))
+    """A name that may break across lines after its joints only, as in ``sampling_|throughput``."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[_,\[])|(?<=\.)(?!\d)", name))
 
 
-def _page(run: Run, section: Section, anchor: str, several: bool) -> Page:
+def _page(run: Run, section: Section, anchor: str, heading: str) -> Page:
     pairs = [(c.backbone, c.conditioner) for c in section.combinations]
     anchors = {pair: f"{anchor}-c{index}" for index, pair in enumerate(pairs)}
     cards = {trial.name: f"{anchor}-t{index}" for index, trial in enumerate(section.trials)}
-    heading = f"{section.dataset}, {formats.budget(section.budget)}" if several else section.dataset
     return Page(
         section=section,
         anchor=anchor,

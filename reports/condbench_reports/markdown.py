@@ -29,8 +29,7 @@ def render(run: Run) -> str:
     lines += [f"{counts.total()} cells: {listing}.", ""]
     lines += [f"- {name}: {_text(value)}" for name, value in facts(run).conditions]
     for part in parts:
-        name = f"{part.dataset}, {formats.budget(part.budget)}" if len(parts) > 1 else part.dataset
-        lines += ["", f"## {_text(name)}", *_section(part)]
+        lines += ["", f"## {_text(formats.heading(part, parts))}", *_section(part)]
     return "\n".join(lines) + "\n"
 
 
