@@ -1,0 +1,92 @@
+"""The variational autoencoder: its bound against closed forms, and that the label decides what it paints."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import distributions
+
+from condbench.budget import Budget
+from condbench.conditioning import Condition, Conditioned, ConditionEncoder
+from condbench.specs import Domain, Task
+from condbench.training import train
+from condbench_plugins.backbones.vae import VariationalAutoencoder, build
+from condbench_plugins.conditioners import film
+from condbench_plugins.encoders.table import Table
+from condbench_plugins.options import VaeOptions
+
+CLASSES = 4
+OPTIONS = VaeOptions(width=32, latent=2)
+
+
+def task(*shape: int) -> Task:
+    return Task(Domain("image", shape), (Domain("class", (), CLASSES),))
+
+
+def conditional(of: Task) -> VariationalAutoencoder:
+    torch.manual_seed(0)
+    model = film.make(None).lift(
+        lambda t, wrap: build(t, wrap, OPTIONS), of, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
+    )
+    assert isinstance(model, VariationalAutoencoder)
+    return model
+
+
+def bars(count: int) -> tuple[torch.Tensor, Condition]:
+    """Class k is a bright row 2k of an 8 x 8 image, of any brightness above a half."""
+    labels = torch.randint(0, CLASSES, (count,))
+    x = -torch.ones(count, 1, 8, 8)
+    x[torch.arange(count), 0, 2 * labels] = torch.rand(count, 1)
+    return x, Condition.of(labels)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32)])
+def test_the_bound_is_a_bernoulli_likelihood_and_a_gaussian_divergence(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    model = build(task(*shape), Conditioned, OPTIONS)
+    x = torch.where(torch.rand(3, *shape) < 0.5, -1.0, 1.0)
+    u = Condition.of(torch.zeros(3, dtype=torch.int64))
+    mean, log_variance = model.encoder(x.flatten(1), u=u).chunk(2, dim=-1)
+    posterior = distributions.Normal(mean, (0.5 * log_variance).exp())
+
+    torch.manual_seed(1)
+    distortion, rate = model.bound(x, u)
+    torch.manual_seed(1)
+    z = posterior.rsample()
+
+    likelihood = distributions.Bernoulli(logits=model.decoder(z, u=u)).log_prob((x.flatten(1) + 1) / 2)
+    divergence = distributions.kl_divergence(posterior, distributions.Normal(0.0, 1.0))
+    torch.testing.assert_close(distortion, -likelihood.sum(-1))
+    torch.testing.assert_close(rate, divergence.sum(-1))
+
+
+def test_the_last_phase_trains_the_bound_itself() -> None:
+    model = conditional(task(1, 8, 8))
+    x, u = bars(16)
+    torch.manual_seed(1)
+    distortion, rate = model.bound(x, u)
+    torch.manual_seed(1)
+    loss = model.loss(model.phases(1.0)[0], x, u)
+    torch.testing.assert_close(loss, (distortion + rate).mean())
+
+
+def test_it_learns_to_paint_what_the_label_says() -> None:
+    model = conditional(task(1, 8, 8))
+    batches = iter(lambda: bars(64), None)
+    train(
+        model,
+        batches,
+        Budget(samples=64 * 150),
+        condition_dropout=0.1,
+        generator=torch.Generator().manual_seed(0),
+        bf16=False,
+    )
+    labels = torch.arange(CLASSES).repeat(25)
+    with torch.inference_mode():
+        x = model.sample(Condition.of(labels), torch.Generator().manual_seed(0))
+        again = model.sample(Condition.of(labels), torch.Generator().manual_seed(0))
+    assert x.shape == (100, 1, 8, 8)
+    assert x.abs().max() <= 1
+    assert torch.equal(x, again)
+    painted = x[:, 0].mean(-1).argmax(-1)  # the brightest row
+    assert (painted == 2 * labels).float().mean() > 0.95
