@@ -130,6 +130,18 @@ def condbench_register_datasets() -> Iterable[DatasetSpec]:
         fingerprint=f"{package}.mnist10k:digest",
         summary="10,000 real handwritten digits, 28 x 28; ships with condbench",
     )
+    yield DatasetSpec(
+        name="mnist",
+        target=f"{package}.mnist:load",
+        fingerprint=f"{package}.mnist:digest",
+        summary="70,000 handwritten digits, 28 x 28, from local IDX files or a download",
+    )
+    yield DatasetSpec(
+        name="fashion-mnist",
+        target=f"{package}.fashion_mnist:load",
+        fingerprint=f"{package}.fashion_mnist:digest",
+        summary="70,000 pictures of clothes, 28 x 28, from local IDX files, Debian's package or a download",
+    )
 
 
 @hookimpl
