@@ -14,9 +14,10 @@ from PIL import Image
 
 from tests.conftest import Condbench
 
-COLUMNS = (
-    "run cell dataset backbone conditioner options budget seed status reason metric value low high n unit better".split()
-)
+COLUMNS = [
+    *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
+    *("metric", "value", "low", "high", "n", "unit", "better"),
+]
 
 
 @pytest.fixture(scope="module")

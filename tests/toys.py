@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from condbench.conditioning import Condition, ConditionEncoder, Conditioned, Context, Site, Wrap
+from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Context, Site, Wrap
 from condbench.model import Model
 from condbench.specs import Domain, Task
 from condbench_plugins.encoders.table import Table

@@ -54,12 +54,14 @@ class Life:
         self.stages: dict[str, float] = {}
         self.metrics: list[MetricRow] = []
         self.ended_by = ""
+        self.labels: tuple[str, ...] = ()
 
     def live(self) -> CellResult:
         """From nothing to a result in state ok."""
         with self._stage("build"):
             settle(self.settings.threads, seed(self.cell, "build"))
             dataset = load_dataset(self.planned, self.registry)
+            self.labels = dataset.labels
             model = build(self.planned, dataset.task, self.registry).to(self.settings.device)
         with self._stage("train"):
             self._train(model, dataset)
@@ -79,6 +81,7 @@ class Life:
             ended_by=self.ended_by,
             provenance=self.planned.provenance,
             metrics=tuple(self.metrics),
+            labels=self.labels,
             stages={stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             started=self.started,
         )
@@ -154,7 +157,7 @@ class Life:
 
 
 def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:
-    row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better)
+    row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better, summary=spec.summary)
     if isinstance(outcome, Unavailable):
         return row.model_copy(update={"reason": str(outcome)})
     return row.model_copy(update=asdict(outcome))

@@ -124,8 +124,8 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
             model: type[BaseModel] = resolve(reference)
         except Exception as error:
             raise UserError(
-                f"the options of {entry.qualified} cannot be loaded from '{reference}' ({type(error).__name__}: {error}): "
-                f"mend or remove the distribution {entry.plugin.distribution}."
+                f"the options of {entry.qualified} cannot be loaded from '{reference}' "
+                f"({type(error).__name__}: {error}): mend or remove the distribution {entry.plugin.distribution}."
             ) from error
         try:
             validated = model.model_validate(request.options)

@@ -103,6 +103,7 @@ class MetricRow(Record):
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    summary: str = Field("", description="what it measures, in words")
 
 
 class CellResult(Record):
@@ -115,6 +116,7 @@ class CellResult(Record):
     ended_by: str = Field("", description="the budget's resource that ended training")
     provenance: Provenance
     metrics: tuple[MetricRow, ...] = ()
+    labels: tuple[str, ...] = Field((), description="the names of the task's classes, if it has any")
     stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""
 

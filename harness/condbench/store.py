@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condbench.errors import UserError, unknown
-from condbench.results import CellResult, PlannedCell, RunInfo
+from condbench.results import Cell, CellResult, PlannedCell, RunInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,9 +120,12 @@ class Run:
         """The tidy long table: a line per cell and metric; a cell without metrics keeps one line with its reason."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [line for result in self.results() for line in _lines(self.name, result)], columns=list(COLUMNS)
-        )
+        lines: list[dict[str, object]] = []
+        for planned in self.plan:
+            result = self.result(planned.name)
+            common = {"run": self.name, "cell": planned.name, **_identity(planned.cell)}
+            lines += _metric_lines(common, result) if result else [{**common, "status": "not run yet"}]
+        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
 
 
 COLUMNS = (
@@ -131,25 +134,22 @@ COLUMNS = (
 )
 
 
-def _lines(run: str, result: CellResult) -> list[dict[str, object]]:
-    cell = result.provenance.cell
+def _identity(cell: Cell) -> dict[str, object]:
     choices = {"dataset": cell.dataset, "backbone": cell.backbone, "conditioner": cell.conditioner}
     changed = [f"{kind}.{key}={value}" for kind, c in choices.items() for key, value in sorted(c.changed.items())]
-    common: dict[str, object] = {
-        "run": run,
-        "cell": result.name,
+    return {
         **{kind: choice.name for kind, choice in choices.items()},
         "options": " ".join(changed),
         "budget": str(cell.budget),
         "seed": cell.seed,
-        "status": result.state,
-        "reason": result.reason,
     }
-    if not result.metrics:
-        return [common]
+
+
+def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[str, object]]:
+    ended = {**common, "status": result.state, "reason": result.reason}
     return [
         {
-            **common,
+            **ended,
             "metric": row.name,
             "value": row.value,
             "low": row.low,
@@ -160,7 +160,7 @@ def _lines(run: str, result: CellResult) -> list[dict[str, object]]:
             "reason": row.reason or result.reason,
         }
         for row in result.metrics
-    ]
+    ] or [ended]
 
 
 def _newest_name() -> str | None:

@@ -38,11 +38,15 @@ class Point:
 
 @dataclass
 class Training:
-    """What training did: the resources it took, which limit ended it, and its curve."""
+    """What training did: the resources it took, which limit ended it, and its curve.
+
+    ``counting_seconds`` of the spent seconds went into steps whose FLOPs were counted, which is slow.
+    """
 
     steps: int
     spent: Spent
     ended_by: str
+    counting_seconds: float
     curve: list[Point] = field(default_factory=list)
 
 
@@ -118,7 +122,7 @@ def train(
     flops_of: dict[tuple[str, ...], float] = {}
     losses: dict[str, list[Tensor]] = {}
     curve: list[Point] = []
-    flops = samples = 0.0
+    flops = samples = counting_seconds = 0.0
     steps = 0
     start = last_report = time.perf_counter()
     while True:
@@ -147,6 +151,7 @@ def train(
                 losses.setdefault(phase, []).append(loss)
         if count is not None:
             flops_of[phases] = count.total
+            counting_seconds += time.perf_counter() - start - spent.seconds
         flops += flops_of[phases]
         samples += len(x)
         steps += 1
@@ -158,7 +163,7 @@ def train(
         raise Diverged(f"a parameter is not finite after {steps} steps")
     model.eval()
     report(1.0)
-    return Training(steps, spent, ended_by, curve)
+    return Training(steps, spent, ended_by, counting_seconds, curve)
 
 
 def _point(progress: float, spent: Spent, losses: dict[str, list[Tensor]]) -> Point:

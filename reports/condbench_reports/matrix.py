@@ -54,6 +54,11 @@ class Trial:
         return (self.result.reason if self.result is not None else "") or self.planned.skip
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the task's classes, as far as an ended cell knows them."""
+        return self.result.labels if self.result is not None else ()
+
+    @property
     def unmeasured(self) -> tuple[MetricRow, ...]:
         """The metrics of an ok cell that have no finite value."""
         if self.result is None or self.result.state != "ok":
@@ -68,6 +73,7 @@ class Metric:
     name: str
     unit: str
     better: Better
+    summary: str
 
 
 @dataclass(frozen=True)
@@ -229,7 +235,7 @@ def _section(dataset: str, budget: Budget, trials: list[Trial]) -> Section:
     metrics: dict[str, Metric] = {}
     for trial in trials:
         for row in trial.result.metrics if trial.result is not None else ():
-            metrics.setdefault(row.name, Metric(row.name, row.unit, row.better))
+            metrics.setdefault(row.name, Metric(row.name, row.unit, row.better, row.summary))
     return Section(
         dataset=dataset,
         budget=budget,

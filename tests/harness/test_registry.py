@@ -22,7 +22,10 @@ def condbench_register_backbones():
 FAULTS = {
     "import": ("import no_such_module", "ModuleNotFoundError"),
     "exit": ("raise SystemExit(3)", "SystemExit"),
-    "misspelt hook": (GOOD + "\n@hookimpl\ndef condbench_register_backbone():\n    return []\n", "condbench_register_backbones"),
+    "misspelt hook": (
+        GOOD + "\n@hookimpl\ndef condbench_register_backbone():\n    return []\n",
+        "condbench_register_backbones",
+    ),
     "signature": (GOOD + "\n@hookimpl\ndef condbench_register_metrics(everything):\n    return []\n", "everything"),
     "not a spec": (GOOD + "\n@hookimpl\ndef condbench_register_metrics():\n    return ['fid']\n", "not a MetricSpec"),
     "bad name": (GOOD.replace('"planted"', '"Planted One"'), "lower-case"),

@@ -29,9 +29,7 @@ SPLIT = Split(
 
 def stream(model: Model, seed: int = 0, **options):
     generator = torch.Generator().manual_seed(seed)
-    return iter(
-        Batches(SPLIT, TASK.target, model.batch_size, generator, device=torch.device("cpu"), **options)
-    )
+    return iter(Batches(SPLIT, TASK.target, model.batch_size, generator, device=torch.device("cpu"), **options))
 
 
 def trained(budget: Budget, seed: int = 0, model: Model | None = None, **options):
@@ -62,7 +60,11 @@ def test_training_learns() -> None:
 def test_the_first_limit_ends_training_within_a_step(budget: Budget, ended_by: str) -> None:
     _, done = trained(budget)
     assert done.ended_by == ended_by
-    step = {"samples": done.spent.samples / done.steps, "flops": done.spent.flops / done.steps, "seconds": 2.0}  # a busy machine may halt in a step
+    step = {
+        "samples": done.spent.samples / done.steps,
+        "flops": done.spent.flops / done.steps,
+        "seconds": 2.0,
+    }  # a busy machine may halt in a step
     limit = getattr(budget, ended_by)
     assert limit <= getattr(done.spent, ended_by) < limit + step[ended_by] * 1.01
 
@@ -140,9 +142,7 @@ def test_a_model_per_label_shares_one_budget() -> None:
         model, batches, Budget(samples=16 * CLASSES * 2), condition_dropout=0.1, generator=generator, bf16=False
     )
     assert done.steps == 2 * CLASSES
-    assert all(
-        not torch.equal(start, one.net.net.last.weight) for start, one in zip(starts, model.models, strict=True)
-    )
+    assert all(not torch.equal(start, one.net.net.last.weight) for start, one in zip(starts, model.models, strict=True))
 
 
 def test_the_average_is_the_power_functions() -> None:
