@@ -18,7 +18,8 @@ class Table(nn.Module):
 
     def forward(self, labels: Tensor) -> Tensor:
         """Look the labels up."""
-        return self.embedding(labels).unflatten(-1, (_TOKENS, -1))
+        embeddings: Tensor = self.embedding(labels)
+        return embeddings.unflatten(-1, (_TOKENS, -1))
 
 
 def make(domain: Domain, dim: int) -> Table:
