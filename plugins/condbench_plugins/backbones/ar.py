@@ -21,7 +21,7 @@ from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.transformer import Cache, CausalTransformer
 from condbench_plugins.options import ArOptions
 
-_HEAD_WIDTH = 32
+_HEAD_WIDTH = 64
 
 
 class Autoregression(Model):

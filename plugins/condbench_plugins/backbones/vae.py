@@ -1,8 +1,8 @@
 """The variational autoencoder: an encoder and a decoder, both conditioned, trained on a bound of the likelihood.
 
-Kingma & Welling 2014, arXiv:1312.6114; conditional: Sohn et al. 2015. What makes the label count is that the latent must
-not carry it: few latent dimensions, and a phase in which they are dear, so that the decoder learns to paint the label
-from u before the latent may tell what u does not.
+Kingma & Welling 2014, arXiv:1312.6114; conditional: Sohn et al. 2015. For samples to obey u, the latent must not carry
+what u says: it has few dimensions, and they are dear at first, so that the decoder learns from u what it can before the
+latent may tell the rest.
 """
 
 from __future__ import annotations

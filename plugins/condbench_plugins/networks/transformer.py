@@ -30,27 +30,31 @@ class Cache:
 class Block(nn.Module):
     """Attention and feed-forward side by side behind one norm and one site (Wang & Komatsuzaki 2021, GPT-J).
 
-    In parallel, the four projections are two matrix products, and a conditioner acts once per layer.
+    In parallel they share the norm, and a conditioner acts once per layer.
     """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.site = Site(width, dim=-1, mixable=False, norm=nn.LayerNorm(width, elementwise_affine=False))
-        self.sizes = (width, width, width, 4 * width)
-        self.into = nn.Linear(width, sum(self.sizes))
-        self.out = nn.Linear(width + 4 * width, width)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.attended = nn.Linear(width, width)
+        self.expand = nn.Linear(width, 4 * width)
+        self.contract = nn.Linear(4 * width, width)
+        for last in (self.attended, self.contract):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, h: Tensor, c: Context | None, layer: int, cache: Cache | None) -> Tensor:
         """(B, T, C) -> the same shape; with a cache, T is 1 and attention reaches the cached positions too."""
-        query, key, value, hidden = self.into(self.site(h, c)).split(self.sizes, dim=-1)
-        query, key, value = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
+        v = self.site(h, c)
+        query, key, value = (
+            t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in self.query_key_value(v).chunk(3, dim=-1)
+        )
         if cache is not None:
             key, value = cache.extend(layer, key, value)
         attended = F.scaled_dot_product_attention(query, key, value, is_causal=cache is None)
-        out: Tensor = self.out(torch.cat([attended.transpose(1, 2).flatten(2), F.gelu(hidden)], dim=-1))
+        out: Tensor = self.attended(attended.transpose(1, 2).flatten(2)) + self.contract(F.gelu(self.expand(v)))
         return h + out
 
 
