@@ -32,15 +32,15 @@ class VaeOptions(Options):
 class DiffusionOptions(Options):
     """Options of the diffusion backbone."""
 
-    width: int = Field(48, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
-    steps: int = Field(10, ge=2, description="sampler steps")
+    width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
     guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
 
 
 class FlowOptions(Options):
     """Options of the flow backbone."""
 
-    width: int = Field(48, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
     steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
     guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
 
@@ -48,13 +48,15 @@ class FlowOptions(Options):
 class GanOptions(Options):
     """Options of the generative adversarial network."""
 
-    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution, half of it above")
+    width: int = Field(48, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
+    latent: int = Field(64, ge=1, description="size of the noise that an image is made of")
+    gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
 
 
 class EbmOptions(Options):
     """Options of the energy-based model."""
 
-    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution, half of it above")
+    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
 
 
 class ArOptions(Options):
