@@ -8,23 +8,24 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from condbench.conditioning import Condition, Conditioned, Wrap
+from condbench.conditioning import Condition, Wrap
 from condbench.model import Model
 from condbench.specs import Task
+from condbench_plugins.networks.guidance import guided
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import FlowOptions
 
 
 class Flow(Model):
-    """dx/dt = v(x, t, u) from noise at t = 0 to data at t = 1."""
+    """dx/dt = v(x, t, u) from noise at t = 0 to data at t = 1; ``velocity`` is called as ``v(x, t, u=u)``."""
 
     batch_size = 32
 
-    def __init__(self, velocity: Conditioned, shape: tuple[int, ...], options: FlowOptions) -> None:
+    def __init__(self, velocity: nn.Module, shape: tuple[int, ...], options: FlowOptions) -> None:
         super().__init__()
         self.velocity, self.shape, self.options = velocity, shape, options
 
@@ -38,27 +39,20 @@ class Flow(Model):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.parameters())
+        return muon_and_adamw(self, self.parameters(), muon_lr=0.03)
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Heun's second-order method on an even grid of times."""
-        x = torch.randn(len(u), *self.shape, generator=generator, device=self.device)
-        times = torch.linspace(0, 1, self.options.steps + 1).tolist()
+        x = torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
+        times = torch.linspace(0, 1, self.options.steps + 1, device=x.device)
         for t, t_next in pairwise(times):
-            slope = self._guided(x, t, u)
-            end = self._guided(x + (t_next - t) * slope, t_next, u)
+            slope = self._slope(x, t, u)
+            end = self._slope(x + (t_next - t) * slope, t_next, u)
             x = x + (t_next - t) * (slope + end) / 2
         return x
 
-    def _guided(self, x: Tensor, t: float, u: Condition) -> Tensor:
-        """The velocity, guided without a classifier (Ho & Salimans 2022, arXiv:2207.12598, eq. 6), in float32."""
-        scale = self.options.guidance
-        if scale == 1:
-            v: Tensor = self.velocity(x, x.new_full((len(x),), t), u=u)
-            return v.float()
-        twice, times = x.repeat(2, 1, 1, 1), x.new_full((2 * len(x),), t)
-        kept, dropped = self.velocity(twice, times, u=Condition.cat([u, u.dropped()])).float().chunk(2)
-        return torch.lerp(dropped, kept, scale)
+    def _slope(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
+        return guided(self.velocity, x, t.expand(len(x)), u, self.options.guidance)
 
 
 def build(task: Task, wrap: Wrap, options: FlowOptions) -> Flow:

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class Conv2d(nn.Module):
     """A convolution whose weight is stored as a matrix (out, kernel * kernel * in), as Muon takes it.
 
-    "Same" padding at stride 1 for odd kernels; a kernel of 2 at stride 2 sees patches that do not overlap. The
-    matrix viewed as (out, kernel, kernel, in) is a channels-last kernel, so no copy is made.
+    "Same" padding at stride 1 for odd kernels; a kernel of 2 at stride 2 sees patches that do not overlap.
+    The matrix viewed as (out, kernel, kernel, in) is a channels-last kernel, so no copy is made.
     """
 
     def __init__(

@@ -2,10 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+# Quintic iteration with the steepest slope at zero that keeps singular values within about [0.7, 1.2].
+_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+_NEWTON_SCHULZ_STEPS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum orthogonalised by Newton-Schulz steps, for hidden weight matrices.
+
+    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". The same rule as `torch.optim.Muon`
+    without weight decay, but matrices of one shape go through the iteration together: small networks spend their
+    time in starting operations, and this more than halves the optimizer's.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Move every parameter that has a gradient."""
+        for group in self.param_groups:
+            momentum = group["momentum"]
+            by_shape: dict[torch.Size, list[Tensor]] = {}
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape.setdefault(parameter.shape, []).append(parameter)
+            for (rows, columns), parameters in by_shape.items():
+                gradient = torch.stack([p.grad for p in parameters if p.grad is not None])
+                average = [self._average(p) for p in parameters]
+                torch._foreach_lerp_(average, list(gradient.unbind()), 1 - momentum)
+                direction = orthogonalise(gradient.lerp_(torch.stack(average), momentum)).float()
+                rate = group["lr"] * math.sqrt(max(1, rows / columns))
+                torch._foreach_add_(parameters, list(direction.unbind()), alpha=-rate)
+
+    def _average(self, parameter: Tensor) -> Tensor:
+        """The moving average of the parameter's gradient."""
+        state = self.state[parameter]
+        if not state:
+            state["average"] = torch.zeros_like(parameter)
+        average: Tensor = state["average"]
+        return average
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """The nearest semi-orthogonal matrices, roughly: (N, rows, columns) -> the same shape in bfloat16."""
+    a, b, c = _NEWTON_SCHULZ
+    x = matrices.bfloat16()
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(_NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if tall else x
 
 
 def muon_and_adamw(
@@ -19,15 +74,12 @@ def muon_and_adamw(
     """Muon on the hidden weight matrices among ``parameters``, AdamW on the rest.
 
     Hidden matrices are those of `Conv2d` and `nn.Linear` that are at least 16 wide on both sides; embeddings,
-    biases, gains and thin first or last layers go to AdamW (Jordan et al. 2024, "Muon: an optimizer for hidden
-    layers in neural networks").
+    biases, gains and thin first or last layers go to AdamW.
     """
     wanted = {id(p) for p in parameters}
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
-    matrices = {
-        id(m.weight) for m in module.modules() if hasattr(m, "weight") and not isinstance(m, nn.Embedding)
-    }
+    matrices = {id(m.weight) for m in module.modules() if hasattr(m, "weight") and not isinstance(m, nn.Embedding)}
     for parameter in module.parameters():
         if id(parameter) not in wanted:
             continue
@@ -35,7 +87,7 @@ def muon_and_adamw(
         (hidden if is_hidden else rest).append(parameter)
     optimizers: list[torch.optim.Optimizer] = []
     if hidden:
-        optimizers.append(torch.optim.Muon(hidden, lr=muon_lr, momentum=0.95, weight_decay=0.0))
+        optimizers.append(Muon(hidden, lr=muon_lr))
     if rest:
         optimizers.append(torch.optim.AdamW(rest, lr=adamw_lr, betas=betas, weight_decay=0.0, fused=True))
     return optimizers

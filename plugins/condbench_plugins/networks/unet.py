@@ -1,7 +1,7 @@
 """The U-Net of the backbones that see a noisy image: flow and diffusion.
 
-At full resolution an image has many positions and few channels, on which a processor is slow. So 2 x 2 pixels are
-folded into channels first, and two levels remain: 28 x 28 pixels become 14 x 14 with `width` channels and
+At full resolution an image has many positions and few channels, on which a processor is slow. So 2 x 2 pixels
+are folded into channels first, and two levels remain: 28 x 28 pixels become 14 x 14 with `width` channels and
 7 x 7 with twice as many.
 """
 
@@ -17,7 +17,7 @@ from condbench.conditioning import Context, Site
 from condbench.errors import UserError
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d
 
-_TIME_WIDTH = 128
+_TIME_WIDTH = 64
 _FREQUENCIES = 32
 
 
