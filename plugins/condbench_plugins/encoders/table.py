@@ -19,7 +19,7 @@ class Table(nn.Module):
     def forward(self, labels: Tensor) -> Tensor:
         """Look the labels up."""
         embeddings: Tensor = self.embedding(labels)
-        return embeddings.unflatten(-1, (_TOKENS, -1))
+        return embeddings.view(len(labels), _TOKENS, -1)
 
 
 def make(domain: Domain, dim: int) -> Table:
