@@ -56,14 +56,21 @@ class GanOptions(Options):
 class EbmOptions(Options):
     """Options of the energy-based model."""
 
-    width: int = Field(64, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
+    width: int = Field(32, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
+    training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
+    sampling_steps: int = Field(100, ge=1, description="Langevin steps from noise to a sample")
+    step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")
+    noise: float = Field(0.01, ge=0, description="standard deviation of a Langevin step's noise, pixels in [-1, 1]")
+    chains: int = Field(512, ge=64, description="chains in the replay buffer")
+    restarts: float = Field(0.2, ge=0, le=1, description="share of the visited chains that start anew")
+    energy_penalty: float = Field(0.2, ge=0, description="weight of the mean squared energy")
 
 
 class ArOptions(Options):
     """Options of autoregression over codes."""
 
-    width: int = Field(96, ge=32, multiple_of=32, description="channels of the transformer")
-    layers: int = Field(4, ge=1, description="layers of the transformer")
+    width: int = Field(128, ge=64, multiple_of=64, description="channels of the transformer")
+    layers: int = Field(3, ge=1, description="layers of the transformer")
     levels: tuple[int, ...] = Field((8, 6, 5), min_length=1, description="levels of each number of a code")
     code_width: int = Field(48, ge=16, description="channels of the autoencoder that finds the codes")
     codes_share: float = Field(0.25, gt=0, lt=1, description="the share of the budget that finds the codes")

@@ -35,7 +35,7 @@ class Autoregression(Model):
         self.autoencoder = CodeAutoencoder(task.target.shape, options.levels, options.code_width)
         self.length = self.autoencoder.grid[0] * self.autoencoder.grid[1]
         self.vocabulary = self.autoencoder.quantizer.size
-        heads = max(1, options.width // _HEAD_WIDTH)
+        heads = options.width // _HEAD_WIDTH
         self.layers = options.layers
         self.transformer = wrap(CausalTransformer(self.vocabulary, self.length, options.width, options.layers, heads))
 

@@ -1,8 +1,8 @@
 """The variational autoencoder: an encoder and a decoder, both conditioned, trained on a bound of the likelihood.
 
 Kingma & Welling 2014, arXiv:1312.6114; conditional: Sohn et al. 2015. For samples to obey u, the latent must not carry
-what u says: it has few dimensions, and they are dear at first, so that the decoder learns from u what it can before the
-latent may tell the rest.
+what u says. So it has few dimensions, and its KL divergence weighs more at first (the opposite of the usual warm-up),
+so that the decoder learns from u what it can before the latent may tell the rest.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from condbench.model import Model
 from condbench.specs import Task
 from condbench_plugins.options import VaeOptions
 
-_DEAR = 4.0  # the weight of the latent's nats while they are dear
-_DEAR_UNTIL = 0.4  # of the budget
+_BETA = 4.0  # weight of the KL divergence in the first phase (beta-VAE, Higgins et al. 2017)
+_BETA_UNTIL = 0.4  # of the budget
 
 
 class Block(nn.Module):
@@ -76,13 +76,13 @@ class VariationalAutoencoder(Model):
         self.decoder = wrap(ResidualNet(options.latent, size, options.width, options.blocks))
 
     def phases(self, progress: float) -> tuple[str, ...]:
-        """First the latent is dear, then the loss is the bound itself."""
-        return ("dear-latent",) if progress < _DEAR_UNTIL else ("bound",)
+        """First the KL divergence weighs more, then the loss is the evidence lower bound itself."""
+        return ("beta",) if progress < _BETA_UNTIL else ("elbo",)
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
-        """The negative evidence lower bound, nats per image; with the KL divergence weighted up in the first phase."""
+        """-ELBO, nats per image; in the first phase with the KL divergence weighted."""
         distortion, rate = self.bound(x, u)
-        return (distortion + (_DEAR if phase == "dear-latent" else 1.0) * rate).mean()
+        return (distortion + (_BETA if phase == "beta" else 1.0) * rate).mean()
 
     def bound(self, x: Tensor, u: Condition) -> tuple[Tensor, Tensor]:
         """The two parts of -ELBO with one draw of z, each (B,) nats: -log P(x|z, u) and KL(Q(z|x, u) || N(0, I))."""
