@@ -1,0 +1,125 @@
+"""The energy-based model: its dynamics against a closed form, its chains' conditions, and that it learns u."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from condbench.budget import Budget
+from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Context
+from condbench.flops import count_flops
+from condbench.specs import Domain, Task
+from condbench.training import train
+from condbench_plugins.backbones.ebm import Chains, Ebm, build
+from condbench_plugins.conditioners import film
+from condbench_plugins.encoders.table import Table
+from condbench_plugins.options import EbmOptions
+
+CLASSES = 4
+OPTIONS = EbmOptions(width=16, chains=64, sampling_steps=60)
+
+
+def task(*shape: int) -> Task:
+    return Task(Domain("image", shape), (Domain("class", (), CLASSES),))
+
+
+def conditional(*shape: int) -> Ebm:
+    torch.manual_seed(0)
+    model = film.make(None).lift(
+        lambda t, wrap: build(t, wrap, OPTIONS), task(*shape), lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
+    )
+    assert isinstance(model, Ebm)
+    return model
+
+
+def bars(count: int) -> tuple[Tensor, Condition]:
+    """Class k is a bright row 2k of an 8 x 8 image, of any brightness above a half."""
+    labels = torch.randint(0, CLASSES, (count,))
+    x = -torch.ones(count, 1, 8, 8)
+    x[torch.arange(count), 0, 2 * labels] = 0.5 + 0.5 * torch.rand(count, 1)
+    return x, Condition.of(labels)
+
+
+class Bowl(nn.Module):
+    """E(x) = curvature |x|^2 / 2."""
+
+    curvature = 0.05
+
+    def forward(self, x: Tensor, c: Context | None) -> Tensor:
+        return 0.5 * self.curvature * x.square().flatten(1).sum(1)
+
+
+def test_langevin_in_a_bowl_reaches_its_stationary_variance() -> None:
+    options = EbmOptions(step_size=10.0, noise=0.1)
+    model = Ebm(Conditioned(Bowl()), task(1, 8, 8), options)
+    torch.manual_seed(0)
+    x = model.langevin(torch.zeros(256, 1, 8, 8), Condition.of(torch.zeros(256, dtype=torch.int64)), 30)
+    decay = 1 - options.step_size * Bowl.curvature  # x' = decay x + noise n is a first-order autoregression
+    assert float(x.var()) == pytest.approx(options.noise**2 / (1 - decay**2), rel=0.05)
+
+
+def test_a_chain_keeps_the_condition_it_started_for() -> None:
+    torch.manual_seed(0)
+    size = Domain("image", (1, 2, 2))
+    chains = Chains(Task(size, (Domain("class", (), 10), size)), 16)
+    for _ in range(50):
+        labels, kept = torch.randint(1, 10, (4,)), torch.rand(4) < 0.5
+        fresh = labels[:, None, None, None].expand(4, 1, 2, 2).float()
+        at = chains.draw(fresh, Condition((labels, fresh), kept), 0.3)
+        assert len(at.unique()) == 4
+    assert (chains.visits > 0).all()
+    labels, image = chains.u.parts
+    torch.testing.assert_close(chains.x, labels[:, None, None, None].expand(16, 1, 2, 2).float())
+    torch.testing.assert_close(chains.x, image)
+
+
+def test_langevin_pays_for_the_gradient_of_images_only() -> None:
+    model = conditional(1, 8, 8)
+    x, u = bars(8)
+    with count_flops() as forward, torch.no_grad():
+        model.energy(x, u=u)
+    with count_flops() as moved:
+        model.langevin(x, u, 5)
+    assert moved.total <= 5 * 2 * forward.total
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_trains_to_images_that_obey_the_label() -> None:
+    model = conditional(1, 8, 8)
+
+    def batches() -> Iterator[tuple[Tensor, Condition]]:
+        while True:
+            yield bars(32)
+
+    train(
+        model,
+        batches(),
+        Budget(samples=32 * 80),
+        condition_dropout=0.1,
+        generator=torch.Generator().manual_seed(0),
+        bf16=False,
+    )
+    u = Condition.of(torch.arange(CLASSES).repeat(16))
+    with torch.inference_mode():
+        brightest = model.sample(u, torch.Generator().manual_seed(0)).mean((1, 3)).argmax(1)
+    assert (brightest == 2 * u.parts[0]).float().mean() > 0.9
+
+
+def test_the_state_dict_and_the_seed_decide_samples_of_any_shape() -> None:
+    model = conditional(3, 32, 32)
+    x, u = torch.rand(4, 3, 32, 32) * 2 - 1, Condition.of(torch.arange(4))
+    model.loss("train", x, u)
+    copy = conditional(3, 32, 32)
+    copy.load_state_dict(model.state_dict())
+    with torch.inference_mode():
+        u = u[torch.arange(4)]  # made in inference mode, as a router of labels makes it
+        first, again, other = (
+            m.sample(u, torch.Generator().manual_seed(s)) for m, s in ((model, 1), (copy, 1), (copy, 2))
+        )
+    assert first.shape == x.shape
+    assert first.abs().max() <= 1
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
