@@ -42,7 +42,7 @@ class Diffusion(Model):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.parameters(), muon_lr=0.03)
+        return muon_and_adamw(self, self.parameters())
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2), one network evaluation a step.

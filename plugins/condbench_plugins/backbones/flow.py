@@ -39,7 +39,7 @@ class Flow(Model):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.parameters(), muon_lr=0.03)
+        return muon_and_adamw(self, self.parameters())
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Heun's second-order method on an even grid of times."""

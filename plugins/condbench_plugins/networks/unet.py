@@ -17,7 +17,7 @@ from condbench.conditioning import Context, Site
 from condbench.errors import UserError
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d
 
-_TIME_WIDTH = 64
+_TIME_WIDTH = 128
 _FREQUENCIES = 32
 
 
