@@ -53,7 +53,7 @@ RECIPES: dict[tuple[Role, str], Recipe] = {
     ("extractor", "mnist"): Recipe(0, 120_000, 128, 2e-3, 1e-2, 0.0, 8, 0.1, 0.0, 2, False),
     ("judge", "mnist"): Recipe(1, 200_000, 128, 4e-3, 5e-2, 0.1, 12, 0.15, 0.2, 2, False),
     ("extractor", "fashion-mnist"): Recipe(0, 240_000, 128, 2e-3, 1e-2, 0.0, 0, 0.05, 0.0, 1, True),
-    ("judge", "fashion-mnist"): Recipe(1, 240_000, 128, 4e-3, 5e-2, 0.1, 0, 0.05, 0.0, 2, True),
+    ("judge", "fashion-mnist"): Recipe(1, 260_000, 128, 3e-3, 2e-2, 0.0, 0, 0.0, 0.0, 1, True),
 }
 
 
