@@ -27,7 +27,7 @@ _HEAD_WIDTH = 64
 class Autoregression(Model):
     """P(x|u) as the product over codes of P(code | codes before it, u), and a decoder of codes."""
 
-    batch_size = 64
+    batch_size = 48
 
     def __init__(self, task: Task, wrap: Wrap, options: ArOptions) -> None:
         super().__init__()

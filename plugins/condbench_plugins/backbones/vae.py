@@ -19,7 +19,7 @@ from condbench.specs import Task
 from condbench_plugins.options import VaeOptions
 
 _BETA = 4.0  # weight of the KL divergence in the first phase (beta-VAE, Higgins et al. 2017)
-_BETA_UNTIL = 0.4  # of the budget
+_BETA_UNTIL = 0.2  # of the budget
 
 
 class Block(nn.Module):
