@@ -58,7 +58,7 @@ class EbmOptions(Options):
 
     width: int = Field(32, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
     training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
-    sampling_steps: int = Field(100, ge=1, description="Langevin steps from noise to a sample")
+    sampling_steps: int = Field(60, ge=1, description="Langevin steps from noise to a sample")
     step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")
     noise: float = Field(0.01, ge=0, description="standard deviation of a Langevin step's noise, pixels in [-1, 1]")
     chains: int = Field(512, ge=64, description="chains in the replay buffer")

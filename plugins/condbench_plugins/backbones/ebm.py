@@ -2,9 +2,10 @@
 
 Training is persistent contrastive divergence with a replay buffer (Tieleman 2008; Du & Mordatch 2019,
 arXiv:1903.08689): lower the energy of real images of u, raise that of chains that run for u. Every chain keeps the
-condition that it started for, so it is always judged, and moved, under its own. Some chains restart at every visit:
-that keeps them near the length that sampling runs from the same start (short runs: Nijkamp et al. 2019,
-arXiv:1904.09770).
+condition that it started for, so it is always judged, and moved, under its own. Some chains restart at every visit,
+so that a chain lives for training_steps / restarts steps on average. Sampling starts anew, like they do, and runs as
+long: the energy was trained along just that path, as in short runs (Nijkamp et al. 2019, arXiv:1904.09770), and longer
+ones settle in the deepest valleys, which obey u more and vary less.
 """
 
 from __future__ import annotations
