@@ -26,7 +26,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         name="ebm",
         target=f"{package}.ebm:build",
         options=f"{_OPTIONS}:EbmOptions",
-        summary="an energy network, sampled by Langevin dynamics from a replay buffer",
+        summary="an energy network, trained with a replay buffer, sampled by Langevin dynamics",
         offers=frozenset({"positions"}),
         paper="Du & Mordatch 2019, arXiv:1903.08689",
     )
