@@ -28,7 +28,7 @@ CAPABILITIES = {
     "logits": "logits of a discrete distribution",
     "sequence": "a sequence of tokens",
     "likelihood": "a likelihood or a bound of it",
-    "positions": "sites that may mix positions",
+    "positions": "features with positions that a site may mix",
 }
 """What the capabilities of backbones mean, in words for skipped cells."""
 

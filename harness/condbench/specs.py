@@ -49,7 +49,8 @@ class BackboneSpec:
 
     ``target`` names a function ``build(task, wrap, options) -> Model`` (see `condbench.model.Model`), ``options`` a
     pydantic model of its options, importable without torch. ``offers`` lists capabilities that a conditioner may
-    need: "score", "logits", "sequence", "likelihood", "positions" (its sites may mix positions).
+    need: "score", "logits", "sequence", "likelihood", "positions" (its features
+    have several positions, and its sites may mix them).
     """
 
     name: str

@@ -43,7 +43,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.vae:build",
         options=f"{_OPTIONS}:VaeOptions",
         summary="an encoder and a decoder, trained on a bound of the likelihood",
-        offers=frozenset({"positions", "likelihood"}),
+        offers=frozenset({"likelihood"}),
         paper="Kingma & Welling 2014, arXiv:1312.6114",
     )
     yield BackboneSpec(

@@ -78,7 +78,7 @@ def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -
     assert state == "lost" and "SIGKILL" in reason
     assert ends["chatters.none.s0"] == ("ok", "")
     state, reason = ends["chatters.adain.s0"]
-    assert state == "skipped" and "sites that may mix positions" in reason
+    assert state == "skipped" and "positions that a site may mix" in reason
 
     run = Run(condbench.cwd / out["run"])
     assert "ValueError: a model's own mistake" in (run.cell_path("mnist10k.raises.none.s0") / "log.txt").read_text()

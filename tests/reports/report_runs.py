@@ -27,7 +27,7 @@ CONDITIONERS = ("none", "label-sampling", "label-embedding", "film", "adain", "c
 HOSTILE = '<script>alert("1")</script> & | `code`\nsecond line'
 
 TROUBLE: dict[tuple[str, str], tuple[State, str]] = {
-    ("ar", "adain"): ("skipped", "adain needs sites that may mix positions, which ar does not have"),
+    ("ar", "adain"): ("skipped", "adain needs features with positions that a site may mix, which ar does not have"),
     ("ebm", "none"): ("diverged", "the loss was not finite after 812 of 4,100 steps"),
     ("ebm", "film"): ("timeout", "not done after 600 s"),
     ("gan", "label-sampling"): ("failed", HOSTILE),
