@@ -20,8 +20,9 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target="condbench_example.coupling_flow:build",
         options="condbench_example.options:CouplingFlowOptions",
         summary="a normalising flow of affine couplings, trained on its exact likelihood",
-        # Capabilities that conditioners may need. None of the sites is causal, hence "positions".
-        offers=frozenset({"likelihood", "positions"}),
+        # Capabilities that conditioners may need. Its features are vectors, so there are no "positions" to offer, and
+        # AdaIN is skipped with that reason.
+        offers=frozenset({"likelihood"}),
         paper="Dinh et al. 2017, arXiv:1605.08803",
     )
 
