@@ -193,7 +193,8 @@ def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
         return model
 
     def make_encoder() -> ConditionEncoder:
-        by_kind = {entry.spec.encodes: entry.spec for entry in registry.encoders}
+        chosen = [registry.encoders.get(name).spec for name in planned.provenance.settings.encoders]
+        by_kind = {spec.encodes: spec for spec in chosen}
         parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
         return ConditionEncoder(parts, ENCODER_DIM)
 

@@ -18,7 +18,7 @@ from condbench.errors import UserError
 from condbench.names import Request, parse_requests
 from condbench.registry import Catalogue, Entry, Registry, resolve
 from condbench.results import Cell, Choice, PlannedCell, Provenance, Settings
-from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, MetricSpec, Spec
+from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, Kind, MetricSpec, Spec
 from condbench.suite import Suite, explain
 
 S = TypeVar("S", bound=Spec)
@@ -43,7 +43,8 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[Plann
     backbones = _select(suite.backbones, registry.backbones)
     conditioners = _select(suite.conditioners, registry.conditioners)
     metrics = [entry for entry, _ in _select(suite.metrics, registry.metrics)]
-    settings = _settings(suite, metrics)
+    encoders = _encoders(suite, registry, {kind for entry, _ in datasets for kind in entry.spec.condition_kinds})
+    settings = _settings(suite, metrics, encoders)
 
     planned: list[PlannedCell] = []
     for (dataset, d), (backbone, b), (conditioner, c), seed in product(
@@ -65,6 +66,7 @@ def current_provenance(cell: Cell, settings: Settings, registry: Registry, data_
     """What a cell's result would depend on if it ran now, in this environment."""
     dataset = registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}")
     metrics = [registry.metrics.get(name) for name in settings.metrics]
+    encoders = [registry.encoders.get(name) for name in settings.encoders]
     return Provenance(
         cell=cell,
         settings=settings,
@@ -73,6 +75,7 @@ def current_provenance(cell: Cell, settings: Settings, registry: Registry, data_
                 dataset,
                 registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
                 registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
+                *encoders,
                 *metrics,
             ]
         ),
@@ -156,7 +159,27 @@ def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S
     return list(chosen.values())
 
 
-def _settings(suite: Suite, metrics: list[Entry[MetricSpec]]) -> Settings:
+def _encoders(suite: Suite, registry: Registry, kinds: set[Kind]) -> list[Entry[EncoderSpec]]:
+    """One encoder per kind of condition: the suite's choice, or the only one that is installed.
+
+    Raises:
+        UserError: if several are installed for a kind that is needed, and the suite does not choose.
+    """
+    chosen = {entry.spec.encodes: entry for entry in (registry.encoders.get(name) for name in suite.encoders)}
+    for kind in sorted(kinds - chosen.keys()):
+        found = [entry for entry in registry.encoders if entry.spec.encodes == kind]
+        if len(found) > 1:
+            names = " or ".join(entry.qualified for entry in found)
+            raise UserError(
+                f"several encoders for a condition of kind {kind} are installed: choose {names} by the suite's key "
+                f'encoders, e.g. encoders = ["{found[0].qualified}"].'
+            )
+        if found:
+            chosen[kind] = found[0]
+    return list(chosen.values())
+
+
+def _settings(suite: Suite, metrics: list[Entry[MetricSpec]], encoders: list[Entry[EncoderSpec]]) -> Settings:
     device = machine.best_device() if suite.device == "auto" else suite.device
     return Settings(
         device=device,
@@ -165,6 +188,7 @@ def _settings(suite: Suite, metrics: list[Entry[MetricSpec]]) -> Settings:
         condition_dropout=suite.condition_dropout,
         samples=suite.samples,
         metrics=tuple(entry.qualified for entry in metrics),
+        encoders=tuple(entry.qualified for entry in encoders),
         timeout_seconds=suite.timeout_seconds,
         memory_bytes=int(suite.memory_gib * 2**30),
     )

@@ -45,6 +45,7 @@ class Settings(Record):
     condition_dropout: float
     samples: int
     metrics: tuple[str, ...]
+    encoders: tuple[str, ...]
     timeout_seconds: float
     memory_bytes: int
 

@@ -29,6 +29,7 @@ class Suite(BaseModel):
     condition_dropout: float = Field(0.1, ge=0, lt=1, description="share of training conditions that are dropped")
     samples: int = Field(1996, ge=100, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
+    encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = Field(2, ge=1, description="processor threads per cell")

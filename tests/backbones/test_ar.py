@@ -27,7 +27,7 @@ CONDITIONERS: list[DenseConditioner] = [
 def conditional(conditioner: DenseConditioner, *shape: int) -> Autoregression:
     torch.manual_seed(0)
     task = Task(Domain("image", shape), (Domain("class", (), CLASSES),))
-    options = ArOptions(width=64, layers=2, code_width=16, levels=(4, 3), codes_share=0.3)
+    options = ArOptions(width=64, layers=2, code_width=16, levels="4x3", codes_share=0.3)
     model = conditioner.lift(
         lambda t, wrap: build(t, wrap, options), task, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
     )

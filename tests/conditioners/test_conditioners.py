@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from condbench.conditioning import Adapter, Condition, Conditioned, Conditioner, Site, sites
 from condbench.registry import installed, resolve
@@ -153,6 +154,19 @@ def test_cross_attention_over_one_token_is_a_bias(tokens: int, is_bias: bool) ->
     h, other = torch.randn(2, 16, 4, 4, 8)
     same = torch.allclose(attention(h, context) - h, attention(other, context) - other, atol=1e-5)
     assert same == is_bias
+
+
+def test_cross_attention_is_attention() -> None:
+    """Against torch's own, with every position projected."""
+    torch.manual_seed(0)
+    attention = CrossAttention(8, 16, heads=2, head_width=4)
+    nn.init.normal_(attention.out.weight)
+    context, h = make_encoder()(batch()[1]), torch.randn(16, 5, 5, 8)
+    split = lambda t: t.unflatten(-1, (2, 4)).transpose(1, 2)  # noqa: E731
+    key, value = attention.key_value(context.tokens).chunk(2, dim=-1)
+    attended = F.scaled_dot_product_attention(split(attention.query(h.flatten(1, 2))), split(key), split(value))
+    expected = h + attention.out(attended.transpose(1, 2).flatten(2)).view_as(h)
+    torch.testing.assert_close(attention(h, context), expected)
 
 
 def test_adain_normalises_each_channel_of_each_sample() -> None:

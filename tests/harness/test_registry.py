@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,24 @@ def test_two_plugins_with_one_name_are_an_error_on_use(condbench: Condbench) -> 
     assert "one:planted or two:planted" in condbench.err
     out = condbench("run", "-b", "two:planted", "-c", "film", "--dry-run")
     assert "two~planted" in out
+
+
+def test_two_encoders_for_one_kind_are_a_choice(condbench: Condbench, tiny_suite) -> None:
+    condbench.plant(
+        "other",
+        "from condbench import hookimpl\n"
+        "from condbench.specs import EncoderSpec\n"
+        "@hookimpl\n"
+        "def condbench_register_encoders():\n"
+        "    yield EncoderSpec(name='lookup', target='a:b', summary='', encodes='class')\n",
+    )
+    condbench("run", "--all", "--dry-run")
+    suite = tiny_suite()
+    condbench("run", "--suite", suite, "-b", "vae", "--dry-run", code=2)
+    assert "choose condbench:table or other:lookup" in condbench.err
+    Path(suite).write_text(Path(suite).read_text() + 'encoders = ["lookup"]\n')
+    cells = condbench.json("run", "--suite", suite, "-b", "vae", "-c", "film", "--dry-run")
+    assert cells[0]["provenance"]["settings"]["encoders"] == ["other:lookup"]
 
 
 def test_discovery_is_sorted(condbench: Condbench) -> None:

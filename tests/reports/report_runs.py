@@ -69,6 +69,7 @@ def planned(
         condition_dropout=0.1,
         samples=1996,
         metrics=("condbench:fid", "condbench:label_accuracy"),
+        encoders=("condbench:table",),
         timeout_seconds=600.0,
         memory_bytes=4 * 2**30,
     )

@@ -32,7 +32,8 @@ class Autoregression(Model):
     def __init__(self, task: Task, wrap: Wrap, options: ArOptions) -> None:
         super().__init__()
         self.codes_share = options.codes_share
-        self.autoencoder = CodeAutoencoder(task.target.shape, options.levels, options.code_width)
+        levels = [int(count) for count in options.levels.split("x")]
+        self.autoencoder = CodeAutoencoder(task.target.shape, levels, options.code_width)
         self.length = self.autoencoder.grid[0] * self.autoencoder.grid[1]
         self.vocabulary = self.autoencoder.quantizer.size
         heads = options.width // _HEAD_WIDTH

@@ -34,7 +34,7 @@ class OnePerLabel(Model):
     def _routed(self, u: Condition) -> Iterator[tuple[Model, Tensor]]:
         """Each label in the batch: its model, and the positions of its samples."""
         labels = u.parts[0]
-        for label in labels.unique().tolist():
+        for label in sorted(set(labels.tolist())):
             yield self._model(label), (labels == label).nonzero()[:, 0]
 
     def phases(self, progress: float) -> tuple[str, ...]:
