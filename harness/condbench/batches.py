@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from condbench.conditioning import Condition
+from condbench.condition import Condition
 from condbench.data import Split
 from condbench.specs import Domain
 

@@ -1,9 +1,7 @@
 """The contract between backbone and conditioner, in torch: any backbone composes with any conditioner.
 
 A backbone's author places *sites* in a network: slots that map features to features of the same shape. A conditioner
-fills sites with *adapters*. The network never sees u, only an opaque context ``c`` that it hands to its sites::
-
-    Condition (a batch of u) -> ConditionEncoder -> Context -> every Site -> its Adapter
+fills sites with *adapters*. The network never sees u, only an opaque context ``c`` that it hands to its sites.
 
 `Conditioned` ties one network to its own encoder. `Conditioner.lift` turns a way to build an unconditional model into
 a conditional model; dense conditioners do it by wrapping each network, others (label sampling) compose whole models.
@@ -11,91 +9,32 @@ a conditional model; dense conditioners do it by wrapping each network, others (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from condbench.condition import Condition, ConditionEncoder, Context
+from condbench.model import Model
 from condbench.specs import Task
 
-if TYPE_CHECKING:
-    from condbench.model import Model
+__all__ = [
+    "Adapter",
+    "Build",
+    "Condition",
+    "ConditionEncoder",
+    "Conditioned",
+    "Conditioner",
+    "Context",
+    "DenseConditioner",
+    "MakeEncoder",
+    "Role",
+    "Site",
+    "Wrap",
+    "sites",
+]
 
 Role = Literal["input", "hidden", "output"]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A batch of u: one tensor per part of the task's condition, and which samples keep it.
-
-    A sample whose ``kept`` is False has its condition dropped: encoders put a learned null in its place, which is
-    what classifier-free guidance trains and uses (Ho & Salimans 2022, arXiv:2207.12598).
-    """
-
-    parts: tuple[Tensor, ...]
-    kept: Tensor
-
-    @classmethod
-    def of(cls, *parts: Tensor) -> Condition:
-        """All kept: ``Condition.of(labels)``."""
-        return cls(parts, torch.ones(len(parts[0]), dtype=torch.bool, device=parts[0].device))
-
-    @classmethod
-    def cat(cls, conditions: Sequence[Condition]) -> Condition:
-        """Concatenate along the batch."""
-        parts = zip(*(u.parts for u in conditions), strict=True)
-        return cls(tuple(torch.cat(part) for part in parts), torch.cat([u.kept for u in conditions]))
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    def __getitem__(self, index: Tensor | slice) -> Condition:
-        """The samples at ``index``: a slice, positions (int64) or a mask (bool)."""
-        return Condition(tuple(part[index] for part in self.parts), self.kept[index])
-
-    def to(self, device: torch.device | str) -> Condition:
-        """The same on another device."""
-        return Condition(tuple(part.to(device) for part in self.parts), self.kept.to(device))
-
-    def repeat(self, times: int) -> Condition:
-        """The whole batch, ``times`` over: (times * B)."""
-        return Condition.cat([self] * times)
-
-    def dropped(self) -> Condition:
-        """The same batch with every condition dropped."""
-        return Condition(self.parts, torch.zeros_like(self.kept))
-
-    def drop(self, rate: float, generator: torch.Generator) -> Condition:
-        """Drop each sample's condition with probability ``rate``."""
-        keep = torch.rand(len(self), generator=generator) >= rate
-        return Condition(self.parts, self.kept & keep.to(self.kept.device))
-
-
-@dataclass(frozen=True)
-class Context:
-    """An encoded batch of u, as adapters see it: ``pooled`` (B, D) of unit scale and ``tokens`` (B, T, D)."""
-
-    pooled: Tensor
-    tokens: Tensor
-
-
-class ConditionEncoder(nn.Module):
-    """u -> Context: each part's encoder, their tokens side by side, and a learned null for dropped conditions."""
-
-    def __init__(self, parts: Sequence[nn.Module], dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-        self.parts = nn.ModuleList(parts)
-        self.null = nn.Parameter(torch.randn(1, 1, dim))
-
-    def forward(self, u: Condition) -> Context:
-        """Encode a batch."""
-        tokens = torch.cat([encode(part) for encode, part in zip(self.parts, u.parts, strict=True)], dim=1)
-        tokens = torch.where(u.kept[:, None, None], tokens, self.null)
-        return Context(pooled=F.layer_norm(tokens.mean(1), (self.dim,)), tokens=tokens)
 
 
 class Adapter(nn.Module):
@@ -174,7 +113,7 @@ class Conditioned(nn.Module):
 Wrap = Callable[[nn.Module], Conditioned]
 """What a backbone's ``build`` calls on each of its networks that may depend on u."""
 
-Build = Callable[[Task, Wrap], "Model"]
+Build = Callable[[Task, Wrap], Model]
 """The whole backbone contract: build a model for a task, wrapping each network. Its options are bound already."""
 
 MakeEncoder = Callable[[], ConditionEncoder]

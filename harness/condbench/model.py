@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from condbench.conditioning import Condition
+from condbench.condition import Condition
 
 
 class Model(nn.Module, ABC):
@@ -38,7 +38,8 @@ class Model(nn.Module, ABC):
         """A scalar loss on a batch; x is (B, *domain.shape), see `condbench.specs.Domain`.
 
         Randomness comes from torch's global generator, which the harness seeds. Mixed precision is the harness's:
-        it calls this under autocast.
+        it calls this under autocast. FLOPs are counted on a real call, by torch's counter, which refuses a leaf that
+        is differentiated by and goes straight into a module: hand it a view (``x.view_as(x)``).
         """
 
     def phase_parameters(self, phase: str) -> Iterable[nn.Parameter]:
@@ -54,7 +55,10 @@ class Model(nn.Module, ABC):
         return min(1.0, (progress + 1e-3) / 0.02) * (1.0 - 0.98 * progress)
 
     def averaged_parameters(self) -> Iterable[nn.Parameter]:
-        """The parameters that sampling takes from an exponential moving average instead of from the last step."""
+        """The parameters that sampling takes from an exponential moving average instead of from the last step.
+
+        The average runs over the steps of one phase; where several phases train a parameter, the last one's counts.
+        """
         return self.parameters()
 
     def after_step(self, phase: str) -> None:
@@ -64,7 +68,8 @@ class Model(nn.Module, ABC):
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Draw one x per condition: (B, *domain.shape), images in [-1, 1].
 
-        All randomness comes from ``generator``, which lives on the model's device.
+        All randomness comes from ``generator``, which lives on the model's device. The harness calls this in inference
+        mode; a sampler that needs gradients leaves it (``torch.inference_mode(False)``) and clones what it was given.
         """
 
     def forward(self, phase: str, x: Tensor, u: Condition) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from condbench.average import Average
 from condbench.budget import Budget, Spent
-from condbench.conditioning import Condition
+from condbench.condition import Condition
 from condbench.errors import Diverged
 from condbench.flops import count_flops
 from condbench.model import Model

@@ -76,6 +76,26 @@ def test_a_chain_keeps_the_condition_it_started_for() -> None:
     torch.testing.assert_close(chains.x, image)
 
 
+def test_chains_are_judged_and_moved_under_their_own_conditions() -> None:
+    """The buffer holds chains of one class only, the batch images of another: neither may be taken for the other."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Watched(Conditioned):
+        def forward(self, *args: Tensor, u: Condition, **kwargs: Tensor) -> Tensor:
+            seen.append((args[0].detach(), u.parts[0]))
+            out: Tensor = super().forward(*args, u=u, **kwargs)
+            return out
+
+    model = Ebm(Watched(Bowl()), task(1, 8, 8), EbmOptions(chains=64, training_steps=1, restarts=0.0))
+    model.loss("train", torch.zeros(64, 1, 8, 8), Condition.of(torch.full((64,), 3)))  # starts every chain for class 3
+    seen.clear()
+    model.loss("train", torch.ones(64, 1, 8, 8), Condition.of(torch.full((64,), 1)))
+    (_, moved), (judged, labels) = seen
+    assert moved.eq(3).all(), "a chain was moved under another's condition"
+    assert judged[:64].mean() > 0.9, "real images come first"
+    assert labels[:64].eq(1).all() and labels[64:].eq(3).all(), "a chain was judged under another's condition"
+
+
 def test_langevin_pays_for_the_gradient_of_images_only() -> None:
     model = conditional(1, 8, 8)
     x, u = bars(8)

@@ -40,7 +40,7 @@ def sample(
     import torch
 
     from condbench import cell as life
-    from condbench.conditioning import Condition
+    from condbench.condition import Condition
     from condbench.provenance import seed as derive
     from condbench.sampling import draw
 
