@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
-from report_runs import CONDITIONERS, HOSTILE, TROUBLE, Make, choice, grid, planned, result, rows
 
 from condbench.results import PluginState
 from condbench.store import Run
 from condbench_reports.html import render
+from tests.made_runs import CONDITIONERS, HOSTILE, TROUBLE, Make, choice, grid, planned, result, rows
 
 VOID = {"meta", "img", "wbr", "br", "link", "input", "hr"}
 

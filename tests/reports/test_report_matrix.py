@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from report_runs import Make, choice, planned, result, rows
 
 from condbench.budget import Budget
 from condbench.results import MetricRow
@@ -9,6 +8,7 @@ from condbench.store import Run
 from condbench_reports import formats, matrix
 from condbench_reports.matrix import Metric
 from condbench_reports.scale import STEPS, Scale
+from tests.made_runs import Make, choice, planned, result, rows
 
 
 def test_every_planned_cell_is_in_the_matrix_with_its_state(full_run: Run) -> None:

@@ -9,11 +9,11 @@ import sys
 from importlib import import_module
 
 import pandas as pd
-from report_runs import HOSTILE, Make, planned, result, rows
 
 from condbench.store import Run
 from condbench_reports import csv, markdown
 from condbench_reports.register import condbench_register_reporters
+from tests.made_runs import HOSTILE, Make, planned, result, rows
 
 
 def test_markdown_of_a_small_run(make_run: Make) -> None:
