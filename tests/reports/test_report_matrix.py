@@ -96,16 +96,16 @@ def test_a_run_with_its_own_metrics_gets_matrices_of_those_with_a_direction(make
 
 
 def test_equal_ratios_of_fid_are_equal_steps_and_the_best_is_the_last() -> None:
-    scale = Scale.over([100.0, 1.0, 10.0], Metric("fid", "", "lower"))
+    scale = Scale.over([100.0, 1.0, 10.0], Metric("fid", "", "lower", ""))
     assert scale.logarithmic
     assert [scale.step(value) for value in (100.0, 10.0, 1.0)] == [0, STEPS // 2, STEPS - 1]
 
 
 def test_a_scale_takes_values_that_have_no_logarithm_and_values_that_are_all_equal() -> None:
-    scale = Scale.over([-0.001, 4.0], Metric("fid", "", "lower"))
+    scale = Scale.over([-0.001, 4.0], Metric("fid", "", "lower", ""))
     assert not scale.logarithmic
     assert (scale.step(4.0), scale.step(-0.001)) == (0, STEPS - 1)
-    assert Scale.over([0.5], Metric("label_accuracy", "", "higher")).step(0.5) == STEPS - 1
+    assert Scale.over([0.5], Metric("label_accuracy", "", "higher", "")).step(0.5) == STEPS - 1
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_csv_reads_back_as_the_table(full_run: Run) -> None:
     assert list(back.columns) == list(table.columns)
     for column in ("value", "low", "high", "n"):
         pairs = zip(table[column], back[column], strict=True)
-        assert all(a == b or (pd.isna(a) and math.isnan(b)) for a, b in pairs)
+        assert all((pd.isna(a) and math.isnan(b)) if pd.isna(a) else a == b for a, b in pairs)
     assert HOSTILE in set(back["reason"])
 
 
