@@ -40,7 +40,7 @@ def prepared(name: str) -> tuple[Model, Dataset]:
 
 def batches(model: Model, dataset: Dataset) -> Iterator[tuple[Tensor, Condition]]:
     generator = torch.Generator().manual_seed(0)
-    return iter(Batches(dataset.train, dataset.task.target, model.batch_size, generator, device=torch.device("cpu")))
+    return iter(Batches(dataset.train, dataset.task, model.batch_size, generator, device=torch.device("cpu")))
 
 
 def bare(model: Model, dataset: Dataset, steps: int) -> float:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.made_runs import BACKBONES, CONDITIONERS, TROUBLE, UNFINISHED, Make, 
 torch.set_num_threads(1)  # toys are too small to share out, and a busy machine makes threads wait for each other
 
 ROOT = Path(__file__).parents[1]
+CACHE = tempfile.mkdtemp(prefix="condbench-tests-")  # not the user's
 
 
 @dataclass
@@ -31,7 +33,14 @@ class Condbench:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": os.pathsep.join(str(path) for path in self.planted), "COLUMNS": "200"}
+        nowhere = "http://127.0.0.1:9"  # whatever a command would fetch, it cannot
+        return os.environ | {
+            "PYTHONPATH": os.pathsep.join(str(path) for path in self.planted),
+            "COLUMNS": "200",
+            "CONDBENCH_CACHE": CACHE,
+            "http_proxy": nowhere,
+            "https_proxy": nowhere,
+        }
 
     def popen(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

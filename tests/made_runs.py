@@ -79,7 +79,7 @@ def planned(
         distributions={"condbench": Distribution(version="0.1.0", digest="5f0c2b7de19a4e61")},
         data="9d41c0ffee5b2a7e",
         assets={"fid": "17ac8e0b5d3f9921"},
-        torch="2.14.1",
+        libraries={"torch": "2.14.1", "numpy": "2.4.6"},
         processor="Example Processor @ 2.0 GHz",
     )
     return PlannedCell(

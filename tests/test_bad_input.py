@@ -92,7 +92,7 @@ def test_an_unknown_cell_or_label_is_named(condbench: Condbench, finished: Path)
 
 
 def test_debug_shows_the_traceback(condbench: Condbench) -> None:
-    condbench("--debug", "report", "nowhere", code=1)
+    condbench("--debug", "report", "nowhere", code=2)
     assert "Traceback" in condbench.err and "is not a run directory" in condbench.err
 
 

@@ -115,7 +115,7 @@ def test_a_skipped_cell_has_nothing_to_sample(condbench: Condbench) -> None:
 def test_why(condbench: Condbench) -> None:
     out = condbench("why", "mnist10k.gan.film.s0")
     assert "mnist10k.gan.film.s0: ok" in out and "nothing that it depends on has changed" in out
-    assert "weights of fid: " in out and "on: torch " in out
+    assert "weights of condbench:fid: " in out and "torch 2" in out
 
 
 def test_list_describes_a_plugins_options(condbench: Condbench) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from condbench.condition import Condition
 from condbench.data import Split
-from condbench.specs import Domain
+from condbench.specs import Domain, Task
 
 
 def to_model_range(x: Tensor, domain: Domain) -> Tensor:
@@ -18,10 +18,15 @@ def to_model_range(x: Tensor, domain: Domain) -> Tensor:
 
 
 def from_model_range(x: Tensor, domain: Domain) -> Tensor:
-    """The inverse of `to_model_range`: what a model samples, as it is stored. NaN becomes mid-grey, 0 in [-1, 1]."""
+    """The inverse of `to_model_range`: what a model samples, as it is stored."""
     if domain.kind in ("image", "video"):
-        return x.float().nan_to_num(0.0).clamp(-1, 1).add(1).mul(127.5).round_().to(torch.uint8)
+        return x.float().clamp(-1, 1).add(1).mul(127.5).round_().to(torch.uint8)
     return x
+
+
+def conditions(parts: Sequence[Tensor], task: Task) -> Condition:
+    """Stored parts of u as a model takes them, none dropped."""
+    return Condition.of(*(to_model_range(part, domain) for part, domain in zip(parts, task.condition, strict=True)))
 
 
 class Batches:
@@ -34,7 +39,7 @@ class Batches:
     def __init__(
         self,
         split: Split,
-        domain: Domain,
+        task: Task,
         batch_size: int,
         generator: torch.Generator,
         *,
@@ -42,18 +47,20 @@ class Batches:
         homogeneous: bool = False,
     ) -> None:
         self.x = torch.from_numpy(split.x).to(device)
-        self.u = Condition.of(*(torch.from_numpy(part) for part in split.u)).to(device)
-        self.domain, self.batch_size, self.generator = domain, batch_size, generator
-        labels = split.u[0]
-        pools = [torch.from_numpy((labels == label).nonzero()[0]) for label in sorted(set(labels.tolist()))]
-        self.pools = pools if homogeneous else [torch.arange(len(split))]
+        self.u = tuple(torch.from_numpy(part).to(device) for part in split.u)
+        self.task, self.batch_size, self.generator = task, batch_size, generator
+        self.pools = [torch.arange(len(split))]
+        if homogeneous:
+            labels = torch.from_numpy(split.u[0])
+            self.pools = [(labels == label).nonzero()[:, 0] for label in sorted(set(labels.tolist()))]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Condition]]:
         streams = [self._indices(pool) for pool in self.pools]
         while True:
             for turn in torch.randperm(len(streams), generator=self.generator).tolist():
                 index = next(streams[turn]).to(self.x.device)
-                yield to_model_range(self.x[index], self.domain), self.u[index]
+                x = to_model_range(self.x[index], self.task.target)
+                yield x, conditions(tuple(part[index] for part in self.u), self.task)
 
     def _indices(self, pool: Tensor) -> Iterator[Tensor]:
         """Batches of positions, without replacement within an epoch; a batch may span two epochs."""

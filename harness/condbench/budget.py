@@ -66,7 +66,7 @@ class Budget:
 
     def __str__(self) -> str:
         """The form that `parse` reads, to the last bit."""
-        return ",".join(f"{resource}={limit!r}" for resource, limit in self.limits().items())
+        return ",".join(f"{resource}={_shortest(limit)}" for resource, limit in self.limits().items())
 
     def limits(self) -> dict[str, float]:
         """The limits that there are, by resource."""
@@ -85,3 +85,9 @@ class Budget:
     def _shares(self, spent: Spent) -> dict[str, float]:
         """The used share of each limit."""
         return {resource: float(getattr(spent, resource)) / limit for resource, limit in self.limits().items()}
+
+
+def _shortest(limit: float) -> str:
+    """``4e12`` rather than ``4000000000000.0``, but never another number."""
+    short = f"{limit:g}"
+    return (short if float(short) == limit else repr(limit)).replace("e+", "e")

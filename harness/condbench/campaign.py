@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,7 +18,7 @@ from condbench import machine
 from condbench.errors import UserError
 from condbench.events import CellFinished, CellStarted, RunFinished, RunStarted
 from condbench.executors import Executor, Observer
-from condbench.matrix import current_provenance
+from condbench.matrix import current_provenance, why_skipped
 from condbench.registry import Registry, resolve
 from condbench.results import CellResult, PlannedCell, PluginState, RunInfo
 from condbench.store import DEFAULT_ROOT, Run, write_atomically
@@ -52,35 +54,53 @@ def new_run(
     return run
 
 
-def reopen(run: Run, registry: Registry, retry: Sequence[str]) -> list[str]:
-    """Prepare a run to be resumed: what is planned and not finished will run.
+@dataclass(frozen=True)
+class Again:
+    """A cell that a resume would run, planned anew for this environment, and why."""
+
+    planned: PlannedCell
+    why: str
+
+
+def unfinished(run: Run, registry: Registry, retry: Sequence[str]) -> list[Again]:
+    """What a resume would run; it changes nothing.
 
     A finished result is kept if it is what this environment would compute (its provenance is unchanged) and its state
-    is not among ``retry``; otherwise its cell runs again. Returns a line per kept-out result, saying why.
+    is not among ``retry``.
     """
-    notes: list[str] = []
-    refreshed: list[PlannedCell] = []
+    again: list[Again] = []
     for planned in run.plan:
         root = None if planned.data_root is None else Path(planned.data_root)
         now = current_provenance(planned.cell, planned.provenance.settings, registry, root)
-        refreshed.append(planned.model_copy(update={"provenance": now}))
+        refreshed = planned.model_copy(update={"provenance": now, "skip": why_skipped(planned.cell, registry)})
         result = run.result(planned.name)
         if result is None:
-            continue
-        changed = result.provenance != now
-        if changed or result.state in retry:
-            why = "what it depends on has changed (see `condbench why`)" if changed else f"it was {result.state}"
-            notes.append(f"{planned.name} runs again: {why}")
-            shutil.rmtree(run.cell_path(planned.name))
-    if refreshed != run.plan:
-        write_atomically(run.path / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in refreshed))
+            again.append(Again(refreshed, "it has no result yet"))
+        elif result.provenance != now or bool(refreshed.skip) != (result.state == "skipped"):
+            again.append(Again(refreshed, "what it depends on has changed (see `condbench why`)"))
+        elif result.state in retry:
+            again.append(Again(refreshed, f"it was {result.state}"))
+    return again
+
+
+def reopen(run: Run, again: Sequence[Again], jobs: int) -> None:
+    """Prepare a run to be resumed, under its lock: drop the results of the cells that will run again."""
+    refreshed = {one.planned.name: one.planned for one in again}
+    lines = [refreshed.get(planned.name, planned) for planned in run.plan]
+    if lines != run.plan:
+        write_atomically(run.path / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in lines))
         run.__dict__.pop("plan", None)
+    if jobs > run.info.jobs:  # speeds measured beside other cells are not those of a quiet machine, and must say so
+        run.info = run.info.model_copy(update={"jobs": jobs})
+        write_atomically(run.path / "run.json", run.info.model_dump_json(indent=1))
+    for one in again:
+        shutil.rmtree(run.cell_path(one.planned.name), ignore_errors=True)
     _settle_skipped(run)
-    return notes
 
 
-def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, jobs: int) -> list[str]:
-    """Run every cell that has no result yet; returns the warnings of plugins that observed.
+@contextmanager
+def alone(run: Run) -> Iterator[None]:
+    """Hold the run's lock.
 
     Raises:
         UserError: if another driver is at work on the same run.
@@ -92,12 +112,17 @@ def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, 
             f"another condbench is at work on '{run.path}': wait for it to end, or stop it first."
         ) from None
     with lock:
-        todo = [planned for planned in run.plan if run.result(planned.name) is None]
-        chosen: Executor = resolve(registry.executors.get(executor).spec.target)()
-        told = _Telling(run, registry, observer)
-        told.warnings += registry.notify("condbench_run_started", RunStarted(run.path, tuple(run.plan), tuple(todo)))
-        chosen.execute(run, todo, jobs, told)
-        told.warnings += registry.notify("condbench_run_finished", RunFinished(run.path))
+        yield
+
+
+def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, jobs: int) -> list[str]:
+    """Run every cell that has no result yet, under the run's lock; returns the warnings of plugins that observed."""
+    todo = [planned for planned in run.plan if run.result(planned.name) is None]
+    chosen: Executor = resolve(registry.executors.get(executor).spec.target)()
+    told = _Telling(run, registry, observer)
+    told.warnings += registry.notify("condbench_run_started", RunStarted(run.path, tuple(run.plan), tuple(todo)))
+    chosen.execute(run, todo, jobs, told)
+    told.warnings += registry.notify("condbench_run_finished", RunFinished(run.path))
     return told.warnings
 
 

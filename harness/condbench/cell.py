@@ -10,7 +10,9 @@ import datetime
 import io
 import json
 import os
+import random
 import resource
+import signal
 import sys
 import threading
 import time
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save
 
 from condbench import pictures, sampling, training
-from condbench.batches import Batches
+from condbench.batches import Batches, conditions
 from condbench.conditioning import Condition, ConditionEncoder, Conditioner, Wrap
 from condbench.data import Dataset, Split
 from condbench.errors import Diverged, UserError
@@ -102,7 +104,7 @@ class Life:
         order = torch.Generator().manual_seed(seed(self.cell, "batches"))
         batches = Batches(
             dataset.train,
-            dataset.task.target,
+            dataset.task,
             model.batch_size,
             order,
             device=model.device,
@@ -122,7 +124,7 @@ class Life:
         self._row("training_flops", done.spent.flops, "FLOP", "neither")
         self._row("training_samples", done.spent.samples, "images", "neither")
         self._row("training_seconds", done.spent.seconds, "s", "neither")
-        self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher", n=done.steps)
+        self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher")
         self._row("parameters", sum(p.numel() for p in model.parameters()), "parameters", "neither")
         curve = "".join(json.dumps(asdict(point)) + "\n" for point in done.curve)
         write_atomically(self.path / "curve.jsonl", curve)
@@ -132,19 +134,18 @@ class Life:
     def _sample(self, model: Model, dataset: Dataset) -> sampling.Samples:
         drawn = sampling.draw(
             model,
-            conditions(dataset.test, self.settings.samples),
+            asked_for(dataset, self.settings.samples),
             dataset.task.target,
             seed(self.cell, "sample"),
             bf16=self.settings.precision == "bf16",
             report=lambda progress: self.report("sample", progress),
         )
-        self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.batches)
+        self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.timed)
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
         return drawn
 
     def _measure(self, drawn: sampling.Samples, dataset: Dataset) -> None:
-        asked = conditions(dataset.test, self.settings.samples)
-        u = tuple(part.numpy() for part in asked.parts)
+        u = tuple(part[_cycle(dataset.test, self.settings.samples)] for part in dataset.test.u)
         labels = u[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
             write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
@@ -164,7 +165,10 @@ def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricR
 
 
 def settle(threads: int, value: int) -> None:
-    """Make this process deterministic: its threads pinned, torch seeded, only deterministic algorithms."""
+    """Make this process deterministic: its threads pinned, everything seeded, only deterministic algorithms."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    random.seed(value)
+    np.random.seed(value % 2**32)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it would write every tensor twice
@@ -218,10 +222,14 @@ def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -
     return model.eval()
 
 
-def conditions(split: Split, count: int) -> Condition:
-    """The first ``count`` conditions of a split, starting over where it has fewer."""
-    index = np.arange(count) % len(split)
-    return Condition.of(*(torch.from_numpy(part[index]) for part in split.u))
+def asked_for(dataset: Dataset, count: int) -> Condition:
+    """The first ``count`` conditions of the test split, starting over where it has fewer."""
+    at = _cycle(dataset.test, count)
+    return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
+
+
+def _cycle(split: Split, count: int) -> NDArray[np.int64]:
+    return np.arange(count) % len(split)
 
 
 def images_npz(images: NDArray[np.generic], labels: NDArray[np.generic] | None) -> bytes:
@@ -242,7 +250,7 @@ def _options(reference: str | None, choice: Choice) -> object:
 def _peak_memory(device: str) -> float:
     """The most memory that this process has held, in bytes: on the GPU if it trained there."""
     if device.startswith("cuda") and torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated())
+        return float(torch.cuda.max_memory_allocated(device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak if sys.platform == "darwin" else peak * 1024)
 
@@ -283,6 +291,8 @@ def main(run_path: str, name: str, attached: str = "") -> None:
 
 def _die_with_parent() -> None:
     sys.stdin.read()
+    if os.getpgrp() == os.getpid():  # the executor gave the cell a group of its own: its children go too
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

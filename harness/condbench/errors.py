@@ -16,14 +16,21 @@ class Diverged(Exception):  # noqa: N818 - it is an end state's name, not a prog
     """Training produced a loss or parameters that are not finite."""
 
 
+_LISTED = 12
+
+
 def unknown(what: str, name: str, known: Iterable[str], *, hint: str = "") -> UserError:
-    """An error for a name that is not among ``known``, with the closest ones.
+    """An error for a name that is not among ``known``, with the closest one, or with what there is.
 
     >>> print(unknown("conditioner", "fillm", ["film", "adain"]))
-    unknown conditioner 'fillm': did you mean 'film'? Known: adain, film.
+    unknown conditioner 'fillm': did you mean 'film'? Known are adain, film.
     """
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    guess = f"did you mean '{close[0]}'? " if close else ""
-    listing = f"Known: {', '.join(names) or 'none'}."
-    return UserError(f"unknown {what} '{name}': {guess}{listing}{' ' + hint if hint else ''}")
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    listing = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    parts = [
+        f"did you mean '{close[0]}'?" if close else "",
+        "" if close and len(names) > _LISTED else f"{'K' if close else 'k'}nown are {listing or 'none'}.",
+        hint,
+    ]
+    return UserError(f"unknown {what} '{name}': {' '.join(part for part in parts if part)}")

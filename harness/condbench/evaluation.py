@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -65,4 +66,7 @@ def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) ->
             results[name] = measure(evaluation)
         except Unavailable as reason:
             results[name] = reason
+        except Exception as error:  # a metric's bug must not cost the others, nor the cell
+            traceback.print_exc()
+            results[name] = Unavailable(f"it raised {type(error).__name__}: {error} (see the cell's log)")
     return results

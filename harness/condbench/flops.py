@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import (
     FlopCounterMode,
+    flop_registry,
     register_flop_formula,
     sdpa_backward_flop_count,
     sdpa_flop_count,
@@ -29,7 +30,8 @@ def _register_cpu_attention() -> None:
         return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
 
 
-_register_cpu_attention()
+if _attention not in flop_registry:
+    _register_cpu_attention()
 
 
 class FlopCount:

@@ -6,11 +6,14 @@ import os
 import platform
 import shutil
 import subprocess
+from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+from condbench.errors import UserError
 from condbench.results import Machine, Precision
 
 
@@ -25,30 +28,61 @@ def _cpu_info() -> dict[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def processor() -> str:
-    """The processor's name."""
+def processor(device: str = "cpu") -> str:
+    """The name of the processor, or of the GPU that ``device`` is."""
+    if device != "cpu":
+        return _gpus()[_index(device)].name
     return _cpu_info().get("model name") or platform.processor() or platform.machine()
 
 
-def has_bf16(device: str) -> bool:
-    """Whether bfloat16 matrix products are done in hardware, so that they pay."""
-    if device != "cpu":
-        return True
-    return bool({"avx512_bf16", "amx_bf16"} & set(_cpu_info().get("flags", "").split()))
-
-
 def best_precision(device: str) -> Precision:
-    """The precision that trains fastest here."""
-    return "bf16" if has_bf16(device) else "fp32"
+    """The precision that trains fastest here: bf16 where the hardware multiplies it."""
+    if device == "cpu":
+        fast = bool({"avx512_bf16", "amx_bf16"} & set(_cpu_info().get("flags", "").split()))
+    else:
+        fast = _gpus()[_index(device)].capability >= 8.0
+    return "bf16" if fast else "fp32"
 
 
-def best_device() -> str:
-    """ "cuda" where a GPU answers, else "cpu"."""
+def choose_device(wanted: str) -> str:
+    """``wanted`` (cpu, cuda or cuda:N) if this machine has it; for "auto" a GPU where there is one, else the CPU.
+
+    Raises:
+        UserError: if there is no such GPU.
+    """
+    if wanted == "cpu":
+        return wanted
+    count = len(_gpus())
+    if wanted == "auto":
+        return "cuda" if count else "cpu"
+    if _index(wanted) >= count:
+        raise UserError(f"the device '{wanted}' is not there ({count} GPUs are usable): use --device cpu or auto.")
+    return wanted
+
+
+def _index(device: str) -> int:
+    return int(device.partition(":")[2] or 0)
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    name: str
+    capability: float
+
+
+@cache
+def _gpus() -> list[_Gpu]:
+    """The GPUs that torch could use, found without importing it."""
     tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return "cpu"
-    answer = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    return "cuda" if answer.returncode == 0 and answer.stdout.startswith("GPU ") else "cpu"
+    if tool is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or version("torch").endswith("+cpu"):
+        return []
+    query = [tool, "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    pairs = (line.rpartition(",") for line in answer.stdout.splitlines() if line.strip())
+    return [_Gpu(name.strip(), float(capability)) for name, _, capability in pairs]
 
 
 def available_cores() -> int:

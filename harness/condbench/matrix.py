@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,12 @@ from condbench.suite import Suite, explain
 
 S = TypeVar("S", bound=Spec)
 
+OWN_ROWS = (
+    *("training_flops", "training_samples", "training_seconds", "training_throughput", "parameters"),
+    *("sampling_throughput", "network_evaluations", "peak_memory"),
+)
+"""The metrics that every cell has, whatever plugins measure besides."""
+
 CAPABILITIES = {
     "score": "a score or velocity at every noise level",
     "logits": "logits of a discrete distribution",
@@ -33,8 +38,10 @@ CAPABILITIES = {
 """What the capabilities of backbones mean, in words for skipped cells."""
 
 
-def plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[PlannedCell]:
+def plan(suite: Suite, registry: Registry, data_root: Path | None, *, need_data: bool = True) -> list[PlannedCell]:
     """All cells of a suite, in a fixed order: dataset, backbone, conditioner, seed.
+
+    Without ``need_data`` the data may be missing, and are not fetched: their digest is left empty.
 
     Raises:
         UserError: for an unknown or ambiguous name, an invalid option, or data that are not to be had.
@@ -43,6 +50,7 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[Plann
     backbones = _select(suite.backbones, registry.backbones)
     conditioners = _select(suite.conditioners, registry.conditioners)
     metrics = [entry for entry, _ in _select(suite.metrics, registry.metrics)]
+    _check_rows(metrics)
     encoders = _encoders(suite, registry, {kind for entry, _ in datasets for kind in entry.spec.condition_kinds})
     settings = _settings(suite, metrics, encoders)
 
@@ -56,15 +64,17 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[Plann
                 name=_cell_name(cell, registry),
                 skip=incompatible(dataset.spec, backbone.spec, conditioner.spec, registry.encoders),
                 data_root=None if data_root is None else str(data_root.resolve()),
-                provenance=current_provenance(cell, settings, registry, data_root),
+                provenance=current_provenance(cell, settings, registry, data_root, need_data=need_data),
             )
         )
     return planned
 
 
-def current_provenance(cell: Cell, settings: Settings, registry: Registry, data_root: Path | None) -> Provenance:
+def current_provenance(
+    cell: Cell, settings: Settings, registry: Registry, data_root: Path | None, *, need_data: bool = True
+) -> Provenance:
     """What a cell's result would depend on if it ran now, in this environment."""
-    dataset = registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}")
+    dataset, backbone, conditioner = _entries(cell, registry)
     metrics = [registry.metrics.get(name) for name in settings.metrics]
     encoders = [registry.encoders.get(name) for name in settings.encoders]
     return Provenance(
@@ -73,16 +83,30 @@ def current_provenance(cell: Cell, settings: Settings, registry: Registry, data_
         distributions=provenance.distributions(
             [
                 dataset,
-                registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
-                registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
+                backbone,
+                conditioner,
                 *encoders,
                 *metrics,
             ]
         ),
-        data=_digest(dataset.spec.fingerprint, data_root),
-        assets={entry.spec.name: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
-        torch=version("torch"),
-        processor=machine.processor(),
+        data=_digest(dataset.spec.fingerprint, data_root) if need_data else "",
+        assets={entry.qualified: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
+        libraries=provenance.libraries(),
+        processor=machine.processor(settings.device),
+    )
+
+
+def why_skipped(cell: Cell, registry: Registry) -> str:
+    """Why a cell cannot be in this environment; empty if it can."""
+    dataset, backbone, conditioner = _entries(cell, registry)
+    return incompatible(dataset.spec, backbone.spec, conditioner.spec, registry.encoders)
+
+
+def _entries(cell: Cell, registry: Registry) -> tuple[Entry[DatasetSpec], Entry[BackboneSpec], Entry[ConditionerSpec]]:
+    return (
+        registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}"),
+        registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
+        registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
     )
 
 
@@ -123,13 +147,7 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
     options: dict[str, JsonValue] = {}
     changed: dict[str, JsonValue] = {}
     if reference is not None:
-        try:
-            model: type[BaseModel] = resolve(reference)
-        except Exception as error:
-            raise UserError(
-                f"the options of {entry.qualified} cannot be loaded from '{reference}' "
-                f"({type(error).__name__}: {error}): mend or remove the distribution {entry.plugin.distribution}."
-            ) from error
+        model = options_model(entry, reference)
         try:
             validated = model.model_validate(request.options)
         except ValidationError as error:
@@ -142,6 +160,22 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
             f"the {catalogue.kind} '{entry.spec.name}' has no options: leave out [{', '.join(request.options)}]."
         )
     return entry, Choice(name=entry.spec.name, distribution=entry.plugin.distribution, options=options, changed=changed)
+
+
+def options_model(entry: Entry[S], reference: str) -> type[BaseModel]:
+    """A plugin's model of its options.
+
+    Raises:
+        UserError: if its module cannot be imported or has no such name.
+    """
+    try:
+        model: type[BaseModel] = resolve(reference)
+    except Exception as error:
+        raise UserError(
+            f"the options of {entry.qualified} cannot be loaded from '{reference}' "
+            f"({type(error).__name__}: {error}): mend or remove the distribution {entry.plugin.distribution}."
+        ) from error
+    return model
 
 
 def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S], Choice]]:
@@ -179,8 +213,20 @@ def _encoders(suite: Suite, registry: Registry, kinds: set[Kind]) -> list[Entry[
     return list(chosen.values())
 
 
+def _check_rows(metrics: list[Entry[MetricSpec]]) -> None:
+    """Two rows of one name in a result would be taken for each other."""
+    seen: dict[str, str] = dict.fromkeys(OWN_ROWS, "the harness")
+    for entry in metrics:
+        if entry.spec.name in seen:
+            raise UserError(
+                f"the metric {entry.qualified} has the same name as one of {seen[entry.spec.name]}: choose one by "
+                f'the suite\'s key metrics, e.g. metrics = ["{entry.qualified}"].'
+            )
+        seen[entry.spec.name] = entry.plugin.distribution
+
+
 def _settings(suite: Suite, metrics: list[Entry[MetricSpec]], encoders: list[Entry[EncoderSpec]]) -> Settings:
-    device = machine.best_device() if suite.device == "auto" else suite.device
+    device = machine.choose_device(suite.device)
     return Settings(
         device=device,
         precision=machine.best_precision(device) if suite.precision == "auto" else suite.precision,

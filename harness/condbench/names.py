@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from condbench.errors import UserError
 
-_NAME = re.compile(r"(?:[A-Za-z0-9._-]+:)?[a-z0-9][a-z0-9._-]*|\*")
+_NAME = re.compile(r"(?:[^\[\],:\s]+:)?[^\[\],:\s]+")
 _EXAMPLE = "Write e.g. flow, 'diffusion[width=64,guidance=2]' or my-distribution:flow."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import platform
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -18,6 +19,9 @@ def seed(cell: Cell, stream: str) -> int:
     """A 63-bit seed for one stream of randomness of a cell, e.g. "train"; it depends on nothing but the identity."""
     identity = f"{cell.model_dump_json()}/{stream}"
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") >> 1
+
+
+_LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy")
 
 
 @cache
@@ -40,11 +44,20 @@ def source_digest(package: str) -> str:
 def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:
     """The distributions that entries are from, condbench's harness included."""
     harness = Distribution(version=version("condbench"), digest=source_digest("condbench"))
-    found = {"condbench (harness)": harness}
+    packages: dict[str, set[str]] = {}
+    versions: dict[str, str] = {}
     for entry in entries:
-        package = entry.spec.target.partition(":")[0].partition(".")[0]
-        found[entry.plugin.distribution] = Distribution(version=entry.plugin.version, digest=source_digest(package))
-    return found
+        packages.setdefault(entry.plugin.distribution, set()).add(entry.spec.target.partition(":")[0].partition(".")[0])
+        versions[entry.plugin.distribution] = entry.plugin.version
+    return {"condbench (harness)": harness} | {
+        name: Distribution(version=versions[name], digest="+".join(source_digest(package) for package in sorted(found)))
+        for name, found in packages.items()
+    }
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what numbers pass through on their way."""
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
 
 
 def differences(old: Provenance, new: Provenance) -> list[str]:

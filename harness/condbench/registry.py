@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -127,14 +129,16 @@ class Registry:
     def _load(self, point: EntryPoint) -> tuple[Plugin, list[Spec]]:
         distribution = point.dist.name if point.dist else "unknown"
         version = point.dist.version if point.dist else ""
-        module: object | None = None
+        registered = False
         try:
-            module = point.load()
-            _check_hook_names(module)
-            self._manager.register(module, name=f"{distribution}:{point.name}")
-            specs = self._specs_of(module)
+            with redirect_stdout(sys.stderr):  # standard output is for data, JSON included
+                module = point.load()
+                _check_hook_names(module)
+                self._manager.register(module, name=f"{distribution}:{point.name}")
+                registered = True
+                specs = self._specs_of(module)
         except (Exception, SystemExit) as error:
-            if module is not None and self._manager.is_registered(module):
+            if registered:
                 self._manager.unregister(module)
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             return Plugin(distribution, version, point.name, error=reason), []
@@ -165,7 +169,7 @@ class Registry:
                 self._manager.subset_hook_caller(hook, [other for other in everyone if other is not module])(
                     event=event
                 )
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 warnings.append(f"{plugin.distribution} raised in {hook}: {type(error).__name__}: {error}")
         return warnings
 
@@ -191,10 +195,16 @@ def _check_hook_names(module: object) -> None:
 
 
 def _check_spec(spec: object, kind: type[Spec], hook: str) -> None:
-    if not isinstance(spec, kind):
+    if type(spec) is not kind:
         raise BrokenPlugin(f"{hook} yields {spec!r}, which is not a {kind.__name__}")
     if not _NAME.fullmatch(spec.name):
         raise BrokenPlugin(f"the name '{spec.name}' must be lower-case letters, digits, '.', '_' and '-'")
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if field.name in ("offers", "needs", "accepts", "models") and not isinstance(value, frozenset):
+            raise BrokenPlugin(f"{field.name} of '{spec.name}' must be a frozenset, e.g. frozenset({{'class'}})")
+        if field.name in ("summary", "target", "unit", "suffix", "fingerprint") and not isinstance(value, str):
+            raise BrokenPlugin(f"{field.name} of '{spec.name}' must be text")
     references = {
         key: value for key in ("target", "options", "fingerprint", "assets") if (value := getattr(spec, key, None))
     }

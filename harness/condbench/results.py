@@ -75,14 +75,14 @@ class Provenance(Record):
     distributions: dict[str, Distribution]
     data: str
     assets: dict[str, str]
-    torch: str
+    libraries: dict[str, str]
     processor: str
 
 
 class PlannedCell(Record):
     """A line of plan.jsonl: a cell, its name within the run, and why it is skipped, if it is."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$")
     provenance: Provenance
     skip: str = ""
     data_root: str | None = None

@@ -12,6 +12,7 @@ Per-cell files are the truth; every table is derived from them.
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +40,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp makes files that only their owner can read
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # noqa: PTH101 - mkstemp makes files that only their owner can read
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -62,13 +65,16 @@ class Run:
     def create(cls, path: Path, info: RunInfo, plan: list[PlannedCell]) -> Run:
         """A new run directory with its plan. It must not exist yet, or be empty."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(
-                f"'{path}' exists already and is not empty: choose another --out, or go on with "
-                f"`condbench run --resume {path}`."
-            )
-        (path / "cells").mkdir(parents=True)
-        write_atomically(path / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in plan))
-        write_atomically(path / "run.json", info.model_dump_json(indent=1))  # last: it makes the directory a run
+            is_run = (path / "run.json").is_file()
+            resume = f", or go on with `condbench run --resume {shlex.quote(str(path))}`" if is_run else ""
+            raise UserError(f"'{path}' exists already and is not empty: choose another --out{resume}.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        unfinished.chmod(path.parent.stat().st_mode & 0o777)
+        (unfinished / "cells").mkdir()
+        write_atomically(unfinished / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in plan))
+        write_atomically(unfinished / "run.json", info.model_dump_json(indent=1))
+        unfinished.replace(path)  # a run is there whole or not at all
         return cls(path)
 
     @classmethod
@@ -88,7 +94,10 @@ class Run:
     def plan(self) -> list[PlannedCell]:
         """All cells of the run, in their order."""
         path = self.path / "plan.jsonl"
-        return [_parse(PlannedCell, line, path) for line in path.read_text().splitlines()]
+        lines = [_parse(PlannedCell, line, path) for line in path.read_bytes().splitlines()]
+        if not lines:
+            raise UserError(f"'{path}' is damaged (it has no cells): restore it, or start a new run.")
+        return lines
 
     def planned(self, name: str) -> PlannedCell:
         """The cell of that name."""
@@ -165,25 +174,25 @@ def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[st
 
 def _newest_name() -> str | None:
     """The newest run under `runs/`, by the time that its directory was planned."""
-    found = sorted(DEFAULT_ROOT.glob("*/run.json"), key=lambda path: path.stat().st_mtime)
+    runs = (path for path in DEFAULT_ROOT.glob("*/run.json") if path.with_name("plan.jsonl").is_file())
+    found = sorted(runs, key=lambda path: path.stat().st_mtime)
     return str(found[-1].parent) if found else None
 
 
 def _read(model: type[R], path: Path) -> R:
-    return _parse(model, path.read_text(), path)
+    return _parse(model, path.read_bytes(), path)
 
 
-def _parse(model: type[R], text: str, path: Path) -> R:
+def _parse(model: type[R], text: bytes, path: Path) -> R:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        mend = "restore it, or start a new run"
+        if path.name == "result.json":
+            run = shlex.quote(str(path.parent.parent.parent))
+            mend = f"remove it and go on with `condbench run --resume {run}`, or restore it"
         raise UserError(
-            f"'{path}' is damaged or of another version ({where + ': ' if where else ''}{first['msg']}): remove it and "
-            f"go on with `condbench run --resume {_run_of(path)}`, or restore it."
+            f"'{path}' is damaged or of another version ({where + ': ' if where else ''}{first['msg']}): {mend}."
         ) from None
-
-
-def _run_of(path: Path) -> Path:
-    return path.parent.parent.parent if path.name == "result.json" else path.parent

@@ -19,27 +19,29 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
     datasets: list[str] = ["mnist10k"]
     backbones: list[str] = ["*"]
     conditioners: list[str] = ["*"]
-    seeds: int = Field(1, ge=1, description="cells per combination, seeds 0 to seeds - 1")
+    seeds: int = Field(1, ge=1, le=1000, description="cells per combination, seeds 0 to seeds - 1")
     budget: Budget
     condition_dropout: float = Field(0.1, ge=0, lt=1, description="share of training conditions that are dropped")
-    samples: int = Field(1996, ge=100, description="samples drawn and measured per cell")
+    samples: int = Field(1996, ge=100, le=1_000_000, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
     encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    threads: int = Field(2, ge=1, description="processor threads per cell")
+    threads: int = Field(2, ge=1, le=1024, description="processor threads per cell")
     timeout_seconds: float = Field(1800.0, gt=0, description="wall clock per cell, after which it is killed")
     memory_gib: float = Field(4.0, gt=0, description="memory per cell, above which it is killed")
 
     @field_validator("budget", mode="before")
     @classmethod
     def _read_budget(cls, value: object) -> object:
-        return Budget.parse(value) if isinstance(value, str) else value
+        if isinstance(value, dict):
+            return Budget.parse(",".join(f"{resource}={limit}" for resource, limit in value.items()))
+        return value if isinstance(value, Budget) else Budget.parse(str(value))
 
 
 def shipped() -> dict[str, Traversable]:
@@ -63,17 +65,26 @@ def load_suite(name_or_file: str) -> Suite:
     elif name_or_file.endswith(".toml"):
         source = Path(name_or_file)
         if not source.is_file():
-            raise UserError(
-                f"there is no suite file '{name_or_file}': name an existing TOML file or one of {sorted(suites)}."
-            )
+            known = ", ".join(sorted(suites))
+            raise UserError(f"there is no suite file '{name_or_file}': name an existing TOML file or one of {known}.")
     else:
         raise unknown("suite", name_or_file, suites, hint="A suite of your own is named by its file, e.g. mine.toml.")
     try:
         return Suite.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"the suite '{name_or_file}' is not valid TOML: {error}.") from None
     except ValidationError as error:
         raise explain(error, f"the suite '{name_or_file}'", Suite) from None
+    except UserError as error:
+        raise UserError(f"the suite '{name_or_file}': {error}") from None
+
+
+def changed(suite: Suite, changes: dict[str, object]) -> Suite:
+    """The suite with what the command line changes in it, validated like a file."""
+    try:
+        return Suite.model_validate(dict(suite) | changes)
+    except ValidationError as error:
+        raise explain(error, "the command line", Suite) from None
 
 
 def explain(error: ValidationError, whose: str, model: type[BaseModel]) -> UserError:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Options(BaseModel):
     """Base: frozen, and an unknown option is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CrossAttentionOptions(Options):

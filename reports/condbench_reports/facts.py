@@ -59,12 +59,13 @@ def _sources(provenances: Iterable[Provenance]) -> Iterable[Source]:
         yield Source("data", p.cell.dataset.name, "", p.data)
         for name, digest in p.assets.items():
             yield Source("weights", name, "", digest)
-        yield Source("distribution", "torch", p.torch, "")
+        for name, version in sorted(p.libraries.items()):
+            yield Source("library", name, version, "")
 
 
 def _versions(provenances: Iterable[Provenance]) -> str:
     named = [(name, distribution.version) for p in provenances for name, distribution in p.distributions.items()]
-    named += [("torch", p.torch) for p in provenances]
+    named += [pair for p in provenances for pair in p.libraries.items()]
     return _words(f"{name} {version}" for name, version in named)
 
 

@@ -30,7 +30,19 @@ def test_a_distribution_may_qualify_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["flow[", "flow]", "flow[width]", "flow[width=]", "flow[=3]", "flow[a=1,a=2]", "Flow!", "flow[a=1]]", "a b"]
+    "text",
+    [
+        "flow[",
+        "flow]",
+        "flow[width]",
+        "flow[width=]",
+        "flow[=3]",
+        "flow[a=1,a=2]",
+        "a:b:c",
+        "[a=1]",
+        "flow[a=1]]",
+        "a b",
+    ],
 )
 def test_a_malformed_name_is_explained(text: str) -> None:
     with pytest.raises(UserError, match=r"Write e\.g\."):

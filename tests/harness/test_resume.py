@@ -58,10 +58,10 @@ def test_a_changed_environment_runs_cells_again(condbench: Condbench, tiny_suite
     assert "runs again" not in condbench.err
     path = condbench.cwd / "r/cells/mnist10k.vae.none.s0/result.json"
     stored = json.loads(path.read_text())
-    stored["provenance"]["torch"] = "1.0"
+    stored["provenance"]["libraries"]["torch"] = "1.0"
     path.write_text(json.dumps(stored))
     out = condbench("why", "mnist10k.vae.none.s0", "--run", "r")
-    assert "changed: torch was 1.0, is " in out
+    assert "changed: libraries.torch was 1.0, is " in out
     condbench("run", "--resume", "r")
     assert "mnist10k.vae.none.s0 runs again: what it depends on has changed" in condbench.err
     assert "nothing that it depends on has changed" in condbench("why", str(path.parent))
@@ -71,9 +71,15 @@ def test_two_drivers_cannot_share_a_run(condbench: Condbench, tiny_suite) -> Non
     from filelock import FileLock
 
     condbench("run", "--suite", tiny_suite(), "-b", "vae", "-c", "none", "--out", "r")
+    path = condbench.cwd / "r/cells/mnist10k.vae.none.s0/result.json"
+    path.write_text(path.read_text().replace('"torch": "', '"torch": "0.'))  # stale: a resume would run it again
+    before = path.read_bytes()
     with FileLock(condbench.cwd / "r/.lock"):
         condbench("run", "--resume", "r", code=2)
     assert "another condbench is at work" in condbench.err
+    assert path.read_bytes() == before, "a resume touched a run before it held the lock"
+    condbench("run", "--resume", "r", "--dry-run")
+    assert path.read_bytes() == before and "mnist10k.vae.none.s0" in condbench.out
 
 
 @pytest.mark.parametrize("option", [("--budget", "flops=1e9"), ("-b", "flow"), ("--suite", "smoke"), ("--seeds", "2")])

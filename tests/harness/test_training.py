@@ -29,7 +29,7 @@ SPLIT = Split(
 
 def stream(model: Model, seed: int = 0, **options):
     generator = torch.Generator().manual_seed(seed)
-    return iter(Batches(SPLIT, TASK.target, model.batch_size, generator, device=torch.device("cpu"), **options))
+    return iter(Batches(SPLIT, TASK, model.batch_size, generator, device=torch.device("cpu"), **options))
 
 
 def trained(budget: Budget, seed: int = 0, model: Model | None = None, **options):

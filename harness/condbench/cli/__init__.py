@@ -5,9 +5,11 @@ Start-up imports no torch; each verb imports what it needs when it is called.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,12 +24,15 @@ from condbench.cli.sample import sample
 from condbench.cli.why import why
 from condbench.errors import UserError
 
+_BUG = 70  # sysexits.h: an internal error; 1 means a regression
+
 app = typer.Typer(
     name="condbench",
     help="Benchmark conditional generative models: any backbone, any conditioner, one budget.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for name, verb in (
@@ -64,11 +69,25 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ending kindly also ends the cells' processes
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `condbench export | head` ends quietly, as filters do
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows a question mark
     try:
         app()
     except UserError as error:
-        if os.environ.get("CONDBENCH_DEBUG"):
-            raise
-        print(f"condbench: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        where = f"'{error.filename}'" if error.filename else "a file"
+        _fail(f"{where} cannot be used ({error.strerror}): choose another path, or mend what is in the way.", 2)
+    except Exception:
+        traceback.print_exc()
+        print("condbench: this is a bug: please report it with the lines above.", file=sys.stderr)
+        sys.exit(_BUG)
     sys.exit(0)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    if os.environ.get("CONDBENCH_DEBUG"):
+        traceback.print_exc()
+    print(f"condbench: error: {sentence}", file=sys.stderr)
+    sys.exit(code)

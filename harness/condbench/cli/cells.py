@@ -18,9 +18,9 @@ def find_cell(cell: str, run: Path | None) -> tuple[Run, PlannedCell]:
     """
     from condbench.store import Run
 
-    path = Path(cell)
-    if run is None and path.is_dir() and path.resolve().parent.name == "cells":
-        opened = Run(path.resolve().parent.parent)
-        return opened, opened.planned(path.resolve().name)
+    path = Path(cell).resolve()
+    if run is None and path.parent.name == "cells":
+        opened = Run(path.parent.parent)
+        return opened, opened.planned(path.name)
     opened = Run(run) if run is not None else Run.newest()
     return opened, opened.planned(cell)

@@ -14,7 +14,9 @@ _FORMATS = ("csv", "json", "parquet")
 def export(
     run: Annotated[Path | None, typer.Argument(help="A run's directory; the newest under runs/ if left out.")] = None,
     format: Annotated[str, typer.Option("--format", help="csv, json or parquet.")] = "csv",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; standard output if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to; standard output if left out or '-'.")
+    ] = None,
 ) -> None:
     """Export a run as a tidy long table: a line per cell and metric."""
     import io
@@ -38,7 +40,7 @@ def export(
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
         data = buffer.getvalue()
-    if out is None:
+    if out is None or str(out) == "-":
         sys.stdout.buffer.write(data)
     elif not out.parent.is_dir():
         raise UserError(f"the folder '{out.parent}' of --out does not exist: make it first, or choose another.")

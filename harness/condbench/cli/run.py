@@ -28,22 +28,30 @@ def run(
     suite: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="A suite that ships, or a TOML file.")] = None,
     backbone: Annotated[
         list[str] | None,
-        typer.Option("-b", "--backbone", help="Backbones, e.g. -b flow,'diffusion[width=64]'."),
+        typer.Option("-b", "--backbone", metavar="NAME,…", help="Backbones, e.g. -b flow,'diffusion[width=64]'."),
     ] = None,
-    conditioner: Annotated[list[str] | None, typer.Option("-c", "--conditioner", help="Conditioners.")] = None,
-    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", help="Datasets.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Training seeds per combination.")] = None,
+    conditioner: Annotated[
+        list[str] | None, typer.Option("-c", "--conditioner", metavar="NAME,…", help="Conditioners.")
+    ] = None,
+    dataset: Annotated[list[str] | None, typer.Option("-d", "--dataset", metavar="NAME,…", help="Datasets.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Training seeds per combination.", max=1000)
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option(metavar="flops=…|samples=…|seconds=…", help="What training gets, e.g. flops=2e12."),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     data_root: Annotated[
         Path | None,
         typer.Option(help="Folder with data sets that do not ship.", file_okay=False, exists=True),
     ] = None,
-    executor: Annotated[str, typer.Option(help="How cells are run.")] = "local",
-    jobs: Annotated[int, typer.Option(min=1, help="Cells at once; more than one disturbs the speeds measured.")] = 1,
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help="How cells are run; `condbench list executors`.")
+    ] = "local",
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Cells at once; more than one disturbs the speeds measured.")
+    ] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; new under runs/ if left out.")
     ] = None,
@@ -52,20 +60,24 @@ def run(
     ] = None,
     retry: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATE", help="With --resume: run cells again that ended so, e.g. failed."),
+        typer.Option(
+            metavar="STATE",
+            help="With --resume: run cells again that were failed, lost, timeout, diverged or out-of-memory.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Train, measure and report cells: combinations of a dataset, a backbone and a conditioner."""
-    from condbench.campaign import execute, new_run, reopen
+    from condbench.campaign import alone, execute, new_run, reopen, unfinished
     from condbench.cli import progress
+    from condbench.cli.installed import installed
     from condbench.errors import UserError
-    from condbench.registry import installed
     from condbench.store import Run
 
     registry = installed()
     registry.executors.get(executor)
+    states = _retry_states(retry or [])
     if resume is not None:
         selecting = {
             "--all": everything, "--suite": suite, "-b": backbone, "-c": conditioner, "-d": dataset, "--seeds": seeds,
@@ -77,15 +89,13 @@ def run(
             )
         target = Run(resume)
         if dry_run:
-            _show_plan([p for p in target.plan if target.result(p.name) is None], as_json)
+            _show_plan([one.planned for one in unfinished(target, registry, states)], as_json)
             return
-        for note in reopen(target, registry, _retry_states(retry or [])):
-            print(note, file=sys.stderr)
     else:
-        if retry:
+        if states:
             raise UserError("--retry needs a run to take up: add --resume RUN.")
         chosen = _choose_suite(everything, suite, backbone, conditioner, dataset, seeds, budget, device)
-        plan = _plan(chosen, registry, data_root)
+        plan = _plan(chosen, registry, data_root, dry_run)
         if dry_run:
             _show_plan(plan, as_json)
             return
@@ -93,8 +103,15 @@ def run(
         target = new_run(chosen, plan, registry, out=out, command=command, jobs=jobs, executor=executor)
 
     try:
-        with progress.observer(target) as observer:
-            warnings = execute(target, registry, observer, executor=executor, jobs=jobs)
+        with alone(target):
+            again = unfinished(target, registry, states)
+            for one in again:
+                if target.result(one.planned.name) is not None:
+                    print(f"{one.planned.name} runs again: {one.why}", file=sys.stderr)
+            reopen(target, again, jobs)
+            print(_opening(target), file=sys.stderr)
+            with progress.observer(target) as observer:
+                warnings = execute(target, registry, observer, executor=executor, jobs=jobs)
     except KeyboardInterrupt:
         print(
             f"condbench: interrupted; go on with: condbench run --resume {shlex.quote(str(target.path))}",
@@ -104,6 +121,16 @@ def run(
     for warning in warnings:
         print(f"condbench: warning: {warning}", file=sys.stderr)
     _conclude(target, registry, as_json)
+
+
+def _opening(target: Run) -> str:
+    """Where the run is, and what there is to do."""
+    done = target.results()
+    skipped = sum(result.state == "skipped" for result in done)
+    return (
+        f"run: {target.path}: {len(target.plan)} cells, {skipped} skipped, {len(done) - skipped} finished, "
+        f"{len(target.plan) - len(done)} to run"
+    )
 
 
 def _choose_suite(
@@ -119,7 +146,7 @@ def _choose_suite(
     """The suite that was asked for, with what the command line changes in it."""
     from condbench.budget import Budget
     from condbench.errors import UserError
-    from condbench.suite import load_suite
+    from condbench.suite import changed, load_suite
 
     if not (everything or suite or backbone or conditioner or dataset):
         raise UserError(
@@ -133,13 +160,13 @@ def _choose_suite(
         "budget": None if budget is None else Budget.parse(budget),
         "device": device,
     }
-    return load_suite(suite or "quick").model_copy(update={k: v for k, v in changes.items() if v is not None})
+    return changed(load_suite(suite or "quick"), {key: value for key, value in changes.items() if value is not None})
 
 
-def _plan(suite: Suite, registry: Registry, data_root: Path | None) -> list[PlannedCell]:
+def _plan(suite: Suite, registry: Registry, data_root: Path | None, dry_run: bool) -> list[PlannedCell]:
     from condbench.matrix import plan
 
-    return plan(suite, registry, data_root)
+    return plan(suite, registry, data_root, need_data=not dry_run)
 
 
 def _retry_states(texts: list[str]) -> list[str]:
@@ -178,5 +205,9 @@ def _conclude(target: Run, registry: Registry, as_json: bool) -> None:
     else:
         print_summary(results)
         print(f"run: {target.path}\nreport: {written}", file=sys.stderr)
-    if any(result.state not in ("ok", "skipped") for result in results):
+    failed = sorted({result.state for result in results} - {"ok", "skipped"})
+    if failed:
+        count = sum(result.state in failed for result in results)
+        resume = f"condbench run --resume {shlex.quote(str(target.path))} --retry {','.join(failed)}"
+        print(f"{count} cells did not end well; to run them again: {resume}", file=sys.stderr)
         raise typer.Exit(_FAILED)

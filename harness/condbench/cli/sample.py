@@ -21,14 +21,14 @@ def sample(
     cell: Annotated[str, typer.Argument(help="A cell's directory, or its name within --run.")],
     out: Annotated[Path, typer.Option(metavar="FILE.png|FILE.npz", help="A picture, or arrays images and labels.")],
     label: Annotated[list[str] | None, typer.Option(help="Labels to draw; all in turn if left out.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other samples.")] = 0,
     run: Annotated[Path | None, typer.Option(help="The run; the newest under runs/ if left out.")] = None,
 ) -> None:
     """Draw samples from a trained cell into a picture or an npz file."""
     from condbench.cli.cells import find_cell
+    from condbench.cli.installed import installed
     from condbench.errors import UserError
-    from condbench.registry import installed
     from condbench.store import write_atomically
 
     if out.suffix not in (".png", ".npz"):
@@ -49,7 +49,11 @@ def sample(
     life.settle(settings.threads, 0)
     dataset = life.load_dataset(planned, registry)
     labels = _labels(dataset, label or [], count)
-    model = life.load_model(opened, planned, dataset.task, registry).to(settings.device)
+    device = settings.device
+    if device != "cpu" and not torch.cuda.is_available():
+        print(f"condbench: no GPU here: sampling on the CPU what was trained on {device}", file=sys.stderr)
+        device = "cpu"
+    model = life.load_model(opened, planned, dataset.task, registry).to(device)
     samples = draw(
         model,
         Condition.of(torch.from_numpy(labels)),

@@ -20,20 +20,26 @@ def why(
 
     opened, planned = find_cell(cell, run)
     result = opened.result(planned.name)
+    identity = planned.cell
     print(f"{planned.name}: {_state(result.state, result.reason) if result else 'not run yet'}")
+    choices = f"{identity.dataset}, {identity.backbone}, {identity.conditioner}"
+    print(f"cell: {choices}, {identity.budget}, seed {identity.seed}")
     old = result.provenance if result else planned.provenance
     root = None if planned.data_root is None else Path(planned.data_root)
-    changed = differences(old, current_provenance(planned.cell, old.settings, installed(), root))
-    if not changed:
-        print("nothing that it depends on has changed: running it again would give the same result")
+    changed = differences(old, current_provenance(identity, old.settings, installed(), root))
     for line in changed:
         print(f"changed: {line}")
+    if changed:
+        print("so `condbench run --resume` would run it again")
+    elif result and result.state == "ok":
+        print("nothing that it depends on has changed: running it again would give the same result")
     for name, distribution in sorted(old.distributions.items()):
         print(f"from: {name} {distribution.version}, sources {distribution.digest}")
     print(f"data: {old.data}")
     for metric, digest in sorted(old.assets.items()):
         print(f"weights of {metric}: {digest}")
-    print(f"on: torch {old.torch}, {old.settings.device}, {old.settings.precision}, {old.processor}")
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(old.libraries.items()))
+    print(f"on: {old.settings.device}, {old.settings.precision}, {old.processor}; {libraries}")
 
 
 def _state(state: str, reason: str) -> str:

@@ -82,7 +82,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | _thread_variables(self.settings.threads),
+                env=os.environ | _environment(self.settings.threads),
                 start_new_session=True,  # so that a limit ends the cell's own children too, and Ctrl-C only the driver
             )
         self.events: queue.Queue[bytes] = queue.Queue()
@@ -104,8 +104,11 @@ class _Process:
             return None
         if not line:
             return _ENDED
-        event = json.loads(line)
-        return event["stage"], event["progress"]
+        try:
+            event = json.loads(line)
+            return str(event["stage"]), float(event["progress"])
+        except (ValueError, TypeError, KeyError):
+            return None  # something in the cell's environment prints before the cell takes its standard output over
 
     def _enforce_limits(self) -> None:
         if self.state is not None:
@@ -114,7 +117,8 @@ class _Process:
         if seconds > self.settings.timeout_seconds:
             self._kill("timeout", f"it was killed after {seconds:.0f} s, its wall-clock limit")
         with suppress(psutil.NoSuchProcess):
-            held = psutil.Process(self.process.pid).memory_info().rss
+            cell = psutil.Process(self.process.pid)
+            held = sum(process.memory_info().rss for process in (cell, *cell.children(recursive=True)))
             if held > self.settings.memory_bytes:
                 limit = self.settings.memory_bytes / 2**30
                 self._kill(
@@ -124,12 +128,15 @@ class _Process:
 
     def _kill(self, state: State | None, reason: str) -> None:
         self.state, self.reason = state, reason
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # macOS says so of a group that has ended
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def settle(self) -> CellResult:
         """The cell's result; where it did not write one, what its process's end says."""
-        code = self.process.wait()
+        while self.process.poll() is None:  # its output has ended, but a thread of a plugin's may keep it alive
+            self._enforce_limits()
+            time.sleep(_POLL_SECONDS)
+        code = self.process.returncode
         written = self.run.result(self.planned.name)
         if written is not None:
             return written
@@ -147,9 +154,8 @@ class _Process:
         return result
 
     def __exit__(self, *exception: object) -> None:
-        if self.process.poll() is None:
-            self._kill(self.state, self.reason)
-            self.process.wait()
+        self._kill(self.state, self.reason)  # its whole group: what a cell has started ends with it
+        self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -166,7 +172,8 @@ def _verdict(code: int, log: Path) -> tuple[State, str]:
     return "lost", f"its process ended with exit code {code} and no result: {last[0]}"
 
 
-def _thread_variables(threads: int) -> dict[str, str]:
-    """Pin the threads of every library before it starts; CUBLAS needs its variable to be deterministic."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    return dict.fromkeys(names, str(threads)) | {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+def _environment(threads: int) -> dict[str, str]:
+    """What must be set before an interpreter starts: the threads of every library, and the order of sets of text."""
+    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
+    names = [*(f"{library}_NUM_THREADS" for library in libraries), "VECLIB_MAXIMUM_THREADS"]
+    return dict.fromkeys(names, str(threads)) | {"PYTHONHASHSEED": "0"}

@@ -1,0 +1,5 @@
+"""`python -m condbench` is `condbench`."""
+
+from condbench.cli import main
+
+main()
