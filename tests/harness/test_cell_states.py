@@ -16,12 +16,12 @@ from condbench.specs import BackboneSpec
 
 @hookimpl
 def condbench_register_backbones():
-    for how in ("raises", "diverges", "hangs", "hoards", "dies", "chatters"):
+    for how in ("raises", "diverges", "hangs", "hoards", "dies", "lingers", "explodes", "chatters"):
         yield BackboneSpec(name=how, target="unruly_models:" + how, summary="it " + how)
 """
 
 MODELS = """
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys, threading, time
 import torch
 from condbench.model import Model
 
@@ -42,11 +42,16 @@ class Unruly(Model):
             self.hoard = [bytearray(os.urandom(1) * 2**28) for _ in range(40)]
         if self.how == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "lingers":  # a thread that is no daemon outlives the result, and a child the cell
+            threading.Thread(target=time.sleep, args=(600,)).start()
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # a grandchild"])
         if self.how == "chatters":
             print("a model that prints")
         return self.weight.square() + (x.mean() * 0)
 
     def sample(self, u, generator):
+        if self.how == "explodes":
+            return torch.full((len(u), 1, 28, 28), float("nan"))
         return torch.rand(len(u), 1, 28, 28, generator=generator) * 2 - 1
 
 def __getattr__(how):
@@ -62,15 +67,17 @@ def unruly(condbench: Condbench) -> None:
 def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -> None:
     unruly(condbench)
     suite = tiny_suite(budget="samples=2000", timeout=20, memory=1.5)
-    names = "raises,diverges,hangs,hoards,dies,chatters"
+    names = "raises,diverges,hangs,hoards,dies,lingers,explodes,chatters"
     out = json.loads(condbench("run", "--suite", suite, "-b", names, "-c", "none,adain", "--json", code=3))
     ends = {cell["name"].removeprefix("mnist10k."): (cell["state"], cell["reason"]) for cell in out["cells"]}
-    assert len(ends) == 12
+    assert len(ends) == 16
     assert ends["raises.none.s0"] == ("failed", "ValueError: a model's own mistake")
     state, reason = ends["diverges.none.s0"]
     assert state == "diverged" and "loss of phase 'train' is nan" in reason
     state, reason = ends["hangs.none.s0"]
     assert state == "timeout" and "wall-clock limit" in reason
+    assert ends["lingers.none.s0"][0] == "ok", "its result was written before its thread was killed"
+    assert ends["explodes.none.s0"] == ("diverged", "100 of 100 samples are not finite")
     assert not [p for p in psutil.process_iter(["cmdline"]) if "# a grandchild" in " ".join(p.info["cmdline"] or [])]
     state, reason = ends["hoards.none.s0"]
     assert state == "out-of-memory" and "limit 1.5 GiB" in reason

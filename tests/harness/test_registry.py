@@ -29,6 +29,14 @@ FAULTS = {
     ),
     "signature": (GOOD + "\n@hookimpl\ndef condbench_register_metrics(everything):\n    return []\n", "everything"),
     "not a spec": (GOOD + "\n@hookimpl\ndef condbench_register_metrics():\n    return ['fid']\n", "not a MetricSpec"),
+    "a subclass": (
+        GOOD.replace("@hookimpl", "class Mine(BackboneSpec):\n    pass\n\n@hookimpl").replace(
+            "yield BackboneSpec", "yield Mine"
+        ),
+        "not a BackboneSpec",
+    ),
+    "no set": (GOOD.replace('summary="', 'offers="score", summary="'), "frozenset"),
+    "no text": (GOOD.replace('summary="a planted backbone"', "summary=None"), "must be text"),
     "bad name": (GOOD.replace('"planted"', '"Planted One"'), "lower-case"),
     "bad target": (GOOD.replace("nowhere:build", "nowhere.build"), "package.module:attribute"),
     "raises": (GOOD + "\n@hookimpl\ndef condbench_register_metrics():\n    raise ValueError('oh no')\n", "oh no"),
@@ -76,6 +84,34 @@ def test_two_encoders_for_one_kind_are_a_choice(condbench: Condbench, tiny_suite
     Path(suite).write_text(Path(suite).read_text() + 'encoders = ["lookup"]\n')
     cells = condbench.json("run", "--suite", suite, "-b", "vae", "-c", "film", "--dry-run")
     assert cells[0]["provenance"]["settings"]["encoders"] == ["other:lookup"]
+
+
+def test_what_a_plugin_prints_stays_off_standard_output(condbench: Condbench) -> None:
+    condbench.plant("chatty", "print('hello from a plugin')\n" + GOOD)
+    assert "planted" in {row["name"] for row in condbench.json("list", "backbones")["backbones"]}
+    assert "hello from a plugin" in condbench.err
+
+
+def test_one_module_behind_two_entry_points_stays_registered_once(condbench: Condbench) -> None:
+    condbench.plant("twice", GOOD)
+    entry_points = next(condbench.planted[-1].glob("*.dist-info")) / "entry_points.txt"
+    entry_points.write_text("[condbench.v1]\nfirst = twice\nsecond = twice\n")
+    states = [p["state"] for p in condbench.json("plugins") if p["distribution"] == "twice"]
+    assert states == ["active", "quarantined"]
+    assert "planted" in {row["name"] for row in condbench.json("list", "backbones")["backbones"]}
+
+
+def test_two_metrics_of_one_name_are_a_choice(condbench: Condbench) -> None:
+    condbench.plant(
+        "judges",
+        "from condbench import hookimpl\n"
+        "from condbench.specs import MetricSpec\n"
+        "@hookimpl\n"
+        "def condbench_register_metrics():\n"
+        "    yield MetricSpec(name='parameters', target='a:b', summary='', unit='', better='lower')\n",
+    )
+    condbench("run", "--suite", "smoke", "-b", "vae", "--dry-run", code=2)
+    assert "judges:parameters has the same name as one of the harness" in condbench.err
 
 
 def test_discovery_is_sorted(condbench: Condbench) -> None:

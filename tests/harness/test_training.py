@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from condbench.data import Split
 from condbench.errors import Diverged
 from condbench.flops import count_flops
 from condbench.model import Model
+from condbench.specs import Domain, Task
 from condbench.training import train
 from condbench_plugins.conditioners import film, label_sampling
 from tests.toys import CLASSES, TASK, ToyModel, build_conv, make_encoder
@@ -145,6 +147,25 @@ def test_a_model_per_label_shares_one_budget() -> None:
     assert all(not torch.equal(start, one.net.net.last.weight) for start, one in zip(starts, model.models, strict=True))
 
 
+def test_data_parallel_training_keeps_replicas_equal(tmp_path: Path) -> None:
+    """Two processes, each with its own batches, through torch's own wrapper; no special case in the loop."""
+    torch.multiprocessing.spawn(replica, args=(str(tmp_path),), nprocs=2)
+    one, two = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def replica(rank: int, folder: str) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    model = film.make(None).lift(build_conv, TASK, make_encoder)
+    wrapped = nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+    generator = torch.Generator().manual_seed(rank)
+    batches = stream(model, seed=rank)
+    train(model, batches, Budget(samples=80), condition_dropout=0.1, generator=generator, bf16=False, forward=wrapped)
+    torch.save(model.state_dict(), f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
 def test_the_average_is_the_power_functions() -> None:
     """Against the closed form: the weight of step t is proportional to t**gamma, up to O(1/t)."""
     parameter = nn.Parameter(torch.zeros(1))
@@ -171,6 +192,21 @@ def test_homogeneous_batches_hold_one_label_and_labels_take_turns() -> None:
         turn = [next(batches)[1].parts[0] for _ in range(CLASSES)]
         assert all(len(labels.unique()) == 1 for labels in turn)
         assert sorted(int(labels[0]) for labels in turn) == list(range(CLASSES))
+
+
+def test_conditions_of_any_kind_reach_the_model_in_its_range() -> None:
+    """An image with a question: neither part is a class."""
+    task = Task(Domain("image", (1, 8, 8)), (Domain("image", (1, 4, 4)), Domain("tokens", (3,), 9)))
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, (103, 1, 4, 4), dtype=np.uint8)
+    questions = generator.integers(0, 9, (103, 3))
+    batches = iter(
+        Batches(Split(SPLIT.x, (pictures, questions)), task, 16, torch.Generator(), device=torch.device("cpu"))
+    )
+    _, u = next(batches)
+    picture, question = u.parts
+    assert picture.shape == (16, 1, 4, 4) and picture.dtype == torch.float32 and picture.min() < 0
+    assert question.shape == (16, 3) and question.dtype == torch.int64
 
 
 def test_images_survive_the_models_range() -> None:
