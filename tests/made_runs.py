@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -82,9 +83,8 @@ def planned(
         libraries={"torch": "2.14.1", "numpy": "2.4.6"},
         processor="Example Processor @ 2.0 GHz",
     )
-    return PlannedCell(
-        name=f"{dataset}.{b}.{c}.s{seed}".replace("[", "-").replace("]", ""), provenance=provenance, skip=skip
-    )
+    name = re.sub(r"[^A-Za-z0-9._~]+", "-", f"{dataset}.{b}.{c}.s{seed}").strip("-.")
+    return PlannedCell(name=name, provenance=provenance, skip=skip)
 
 
 def rows(fid: float | None, accuracy: float | None, throughput: float | None) -> tuple[MetricRow, ...]:

@@ -158,10 +158,6 @@ def test_a_run_that_has_not_begun_has_a_page(make_run: Make) -> None:
     assert len(reader.all("figure", "card")) == 1
 
 
-def test_a_plan_without_cells_has_a_page(make_run: Make) -> None:
-    assert "0 cells" in render(make_run([]))
-
-
 def test_36_cells_render_within_two_seconds(full_run: Run) -> None:
     start = time.perf_counter()
     render(full_run)
