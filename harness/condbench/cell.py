@@ -261,6 +261,8 @@ def _live_guarded(life: Life) -> CellResult:
         return life.live()
     except Diverged as error:
         return life.end("diverged", str(error))
+    except UserError as error:  # a sentence of its own, e.g. a backbone's that this size of image does not suit
+        return life.end("failed", str(error))
     except (MemoryError, torch.OutOfMemoryError) as error:
         traceback.print_exc()
         return life.end("out-of-memory", f"{type(error).__name__}: {error}")

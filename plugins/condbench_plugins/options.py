@@ -71,6 +71,8 @@ class ArOptions(Options):
 
     width: int = Field(128, ge=64, multiple_of=64, description="channels of the transformer")
     layers: int = Field(3, ge=1, description="layers of the transformer")
-    levels: str = Field("4x4x4", pattern=r"^[1-9]\d*(x[1-9]\d*)*$", description="levels of each number of a code")
+    levels: str = Field(
+        "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"
+    )
     code_width: int = Field(48, ge=16, description="channels of the autoencoder that finds the codes")
     codes_share: float = Field(0.15, gt=0, lt=1, description="the share of the budget that finds the codes")

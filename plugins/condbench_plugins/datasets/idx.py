@@ -75,7 +75,7 @@ def digest(source: Source, root: Path | None) -> str:
 def _files(source: Source, root: Path | None) -> list[Path]:
     """The four files in the order of `_FILES`, downloaded if need be."""
     if root is not None and not root.is_dir():
-        raise UserError(f"--data-root '{root}' is not a folder: create it, or name the one that holds {source.name}")
+        raise UserError(f"--data-root '{root}' is not a folder: create it, or name the one that holds {source.name}.")
     home = root or cache_folder() / "data"
     places = [home / folder for folder in source.folders]
     if root is None and source.system:
@@ -104,7 +104,7 @@ def _check_owner(source: Source, test_labels: Path) -> None:
     if owner != source.name:
         raise UserError(
             f"'{test_labels.parent}' holds {owner}, not {source.name}: use -d {owner}, or put the files of "
-            f"{source.name} into a subfolder of the data root, e.g. {source.folders[0]}"
+            f"{source.name} into a subfolder of the data root, e.g. {source.folders[0]}."
         )
 
 
@@ -147,8 +147,8 @@ def _decompressed(file: Path) -> Iterator[str]:
 def _damaged(file: Path, error: Exception) -> NoReturn:
     reason = str(error) or type(error).__name__
     raise UserError(
-        f"'{file}' is damaged or not in the IDX format ({reason}): replace it, "
-        f"e.g. by deleting '{file.parent}' and letting condbench download it again"
+        f"'{file}' is damaged or not in the IDX format ({reason}): replace it, or delete that one "
+        "file and let condbench download the data again."
     ) from error
 
 
@@ -174,9 +174,10 @@ def _download(source: Source, home: Path) -> list[Path]:
 
 
 def _nowhere(source: Source, home: Path, error: Exception) -> NoReturn:
-    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    inner = getattr(error, "reason", error)  # urllib wraps what the network said
+    reason = str(getattr(inner, "strerror", None) or inner).strip() or type(error).__name__
     package = f", or install Debian's package {source.package} and leave out --data-root" if source.package else ""
     raise UserError(
         f"no data for {source.name}: '{home}' does not hold its four IDX files, and the download failed ({reason}); "
-        f"put them there, e.g. as '{home / source.folders[1] / _FILES[0]}.gz'{package}"
+        f"put them there, e.g. as '{home / source.folders[1] / _FILES[0]}.gz'{package}."
     ) from error

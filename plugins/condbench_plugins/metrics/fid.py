@@ -46,7 +46,7 @@ def measure_floor(evaluation: Evaluation) -> Measurement:
 def sample_features(evaluation: Evaluation) -> Tensor:
     """The samples' features (N, 128), float64, computed once per evaluation."""
     extractor = _extractor(evaluation)
-    return evaluation.shared("features", lambda: _features(extractor, evaluation, evaluation.samples))
+    return evaluation.shared("condbench/features", lambda: _features(extractor, evaluation, evaluation.samples))
 
 
 def statistics(features: Tensor) -> Arrays:
@@ -81,7 +81,7 @@ def _extractor(evaluation: Evaluation) -> ShippedExtractor:
         extractor.to(evaluation.device)
         return extractor
 
-    return evaluation.shared("extractor", create)
+    return evaluation.shared("condbench/extractor", create)
 
 
 def _features(extractor: ShippedExtractor, evaluation: Evaluation, images: NDArray[np.generic]) -> Tensor:

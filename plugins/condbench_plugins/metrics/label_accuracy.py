@@ -27,7 +27,7 @@ def measure(evaluation: Evaluation) -> Measurement:
     labels = evaluation.u[_class_part(evaluation)]
     if len(labels) != len(evaluation.samples):
         raise Unavailable(f"{len(evaluation.samples)} samples with {len(labels)} labels")
-    judged = evaluation.shared("judged", lambda: _judge(weights, evaluation, evaluation.samples))
+    judged = evaluation.shared("condbench/judged", lambda: _judge(weights, evaluation, evaluation.samples))
     return _share(judged == labels)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Context, Site
-from condbench_plugins.networks.layers import Conv2d
+from condbench_plugins.networks.layers import Conv2d, divisible_by_4
 
 _SUMMARY = 128  # channels of the vector that an image is summed up in
 
@@ -27,7 +27,7 @@ class Critic(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int, depth: int) -> None:
         super().__init__()
-        channels, height, columns = shape
+        channels, height, columns = divisible_by_4(shape)
         positions = -(-height // 8) * -(-columns // 8)
         self.first = Conv2d(4 * channels, width // 2)
         self.input = Site(width // 2, role="input")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from condbench_plugins.networks.layers import ChannelNorm, Conv2d
+from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
 
 class FiniteScalarQuantizer(nn.Module):
@@ -75,7 +75,7 @@ class CodeAutoencoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], levels: Sequence[int], width: int) -> None:
         super().__init__()
-        channels, height, breadth = shape
+        channels, height, breadth = divisible_by_4(shape)
         self.grid = (height // self.patch, breadth // self.patch)
         self.quantizer = FiniteScalarQuantizer(levels)
         patch_size = channels * self.patch**2

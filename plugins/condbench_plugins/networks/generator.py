@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Context, Site
-from condbench_plugins.networks.layers import ChannelNorm, Conv2d
+from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
 _HIDDEN = 128  # channels of the vector that the noise is mapped to
 
@@ -39,7 +39,7 @@ class Generator(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], latent: int, width: int) -> None:
         super().__init__()
-        channels, height, columns = shape
+        channels, height, columns = divisible_by_4(shape)
         self.first = nn.Linear(latent, _HIDDEN)
         self.input = Site(_HIDDEN, role="input")
         self.spread = nn.Linear(_HIDDEN, height // 4 * (columns // 4) * width)

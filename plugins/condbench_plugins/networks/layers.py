@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from condbench.errors import UserError
+
 
 class Conv2d(nn.Module):
     """A convolution whose weight is stored as a matrix (out, kernel * kernel * in), as Muon takes it.
@@ -40,3 +42,18 @@ class ChannelNorm(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, H, W) -> the same shape."""
         return F.layer_norm(h.movedim(1, -1), (h.shape[1],)).movedim(-1, 1)
+
+
+def divisible_by_4(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The (C, H, W) of images whose resolution a network can halve twice.
+
+    Raises:
+        UserError: where H or W is not a multiple of 4.
+    """
+    channels, height, width = shape
+    if height % 4 or width % 4:
+        raise UserError(
+            f"this backbone halves images twice, so their height and width must be multiples of 4, not "
+            f"{height} x {width}: choose another dataset, or pad this one's images."
+        )
+    return channels, height, width

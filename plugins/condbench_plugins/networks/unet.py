@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Context, Site
-from condbench.errors import UserError
-from condbench_plugins.networks.layers import ChannelNorm, Conv2d
+from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
 _TIME_WIDTH = 128
 _FREQUENCIES = 32
@@ -73,12 +72,7 @@ class UNet(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int) -> None:
         super().__init__()
-        channels, height, breadth = shape
-        if height % 4 or breadth % 4:
-            raise UserError(
-                f"this U-Net halves an image twice, so its height and width must be multiples of 4, "
-                f"not {height} x {breadth}; choose or pad the dataset accordingly."
-            )
+        channels, _, _ = divisible_by_4(shape)
         self.time = TimeEmbedding()
         self.first = Conv2d(4 * channels, width)
         self.input = Site(width, role="input")
