@@ -149,7 +149,7 @@ class Life:
         labels = u[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
             write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
-            write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels))
+            write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels, dataset.task.condition[0].size))
         entries = [self.registry.metrics.get(name) for name in self.settings.metrics]
         evaluation = Evaluation(dataset, drawn.x, u, torch.device(self.settings.device))
         measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])

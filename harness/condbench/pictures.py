@@ -12,12 +12,15 @@ _ROWS = 8
 _COLUMNS = 20
 
 
-def grid(images: NDArray[np.generic], labels: NDArray[np.generic] | None) -> bytes:
-    """A PNG of some of the images (N, C, H, W), uint8: one column per label, or in reading order without labels."""
+def grid(images: NDArray[np.generic], labels: NDArray[np.generic] | None, classes: int) -> bytes:
+    """A PNG of some of the images (N, C, H, W), uint8: a column per class, or in reading order without ``labels``.
+
+    ``labels`` (N,) are in ``[0, classes)``. The first twenty classes have a column each; one without images is blank.
+    """
     if labels is None:
         columns = [images[start::_ROWS][:_ROWS] for start in range(min(_ROWS, len(images)))]
     else:
-        columns = [images[labels == label][:_ROWS] for label in sorted(set(labels.tolist()))[:_COLUMNS]]
+        columns = [images[labels == label][:_ROWS] for label in range(min(classes, _COLUMNS))]
     _, channels, height, width = images.shape
     pad = 2
     canvas = np.full((_ROWS * (height + pad) - pad, len(columns) * (width + pad) - pad, channels), 255, dtype=np.uint8)

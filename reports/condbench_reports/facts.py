@@ -42,7 +42,7 @@ def facts(run: Run) -> Facts:
         "Budget per cell": _words(formats.budget(p.cell.budget) for p in provenances),
         "Settings": _words(_settings(p.settings) for p in provenances),
         "Machine": f"{machine.processor}, {cores}, {formats.number(machine.memory_bytes, 'bytes')}, {machine.platform}",
-        "Versions": f"{_versions(provenances)}, Python {machine.python}",
+        "Versions": _versions(provenances),
         "Started": _when(run.info.created),
         "Executor": f"{run.info.executor}, {run.info.jobs} cell{'' if run.info.jobs == 1 else 's'} at a time",
     }
@@ -64,9 +64,14 @@ def _sources(provenances: Iterable[Provenance]) -> Iterable[Source]:
 
 
 def _versions(provenances: Iterable[Provenance]) -> str:
-    named = [(name, distribution.version) for p in provenances for name, distribution in p.distributions.items()]
-    named += [pair for p in provenances for pair in p.libraries.items()]
-    return _words(f"{name} {version}" for name, version in named)
+    named = []
+    for p in provenances:
+        versions = {name: distribution.version for name, distribution in p.distributions.items()} | p.libraries
+        for name, version in versions.items():
+            # The harness and the built-in plugins have digests of their own, but as a rule one version.
+            whole = name.removesuffix(" (harness)")
+            named.append(f"{whole if versions.get(whole, version) == version else name} {version}")
+    return _words(named)
 
 
 def _settings(settings: Settings) -> str:

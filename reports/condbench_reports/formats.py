@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from condbench.budget import Budget
-from condbench_reports.matrix import Section, Value
+from condbench_reports.matrix import Metric, Section, Value
 
 _SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
 _BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
@@ -36,9 +36,9 @@ def interval(value: Value, unit: str = "") -> str:
     return f"[{number(value.low, unit)}, {number(value.high, unit)}]"
 
 
-def shown_unit(unit: str) -> str:
-    """The unit as a column's heading has it; bytes stand beside each number instead."""
-    return "" if unit in _BYTES else unit
+def shown_unit(metric: Metric) -> str:
+    """The unit as a heading has it beside the metric's name; bytes stand beside each number instead."""
+    return "" if metric.unit in _BYTES or metric.unit == metric.name else metric.unit
 
 
 def budget(limits: Budget) -> str:
@@ -55,6 +55,21 @@ def budget(limits: Budget) -> str:
     if limits.seconds is not None:
         words.append(f"{number(limits.seconds)} s")
     return " or ".join(words)
+
+
+def constants(section: Section) -> str:
+    """The metrics that need no column, as a sentence; empty without any."""
+    words = [
+        " ".join(filter(None, (metric.name, number(value.mean, metric.unit), interval(value, metric.unit))))
+        for metric, value in section.constants
+    ]
+    return f"{', '.join(words)} in every cell that ended ok." if words else ""
+
+
+def waiting(section: Section) -> str:
+    """How many cells are still to run, as a sentence; empty without any."""
+    count = section.waiting
+    return f"{count} cell{' has' if count == 1 else 's have'} not run yet." if count else ""
 
 
 def heading(section: Section, parts: Sequence[Section]) -> str:

@@ -5,6 +5,8 @@ Python decides what is shown (the dataclasses below), ``templates/`` how; the te
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -24,6 +26,9 @@ from condbench_reports.scale import STEPS, Scale
 # What belongs beside a metric in its heat map: another metric, and the sample count where the value depends on it.
 _COMPANIONS = {"fid": ("fid_floor", "floor {}"), "sampling_throughput": ("network_evaluations", "{} evaluations")}
 _BIASED = frozenset({"fid", "intra_fid"})
+
+# The harness draws no more columns into a sample grid than this; reports may not import it to ask.
+_GRID_COLUMNS = 20
 
 
 @dataclass(frozen=True)
@@ -79,21 +84,29 @@ def render(run: Run) -> str:
         UserError: if a file of the run is damaged.
     """
     parts = matrix.sections(run)
-    return _template().render(
-        run=run,
-        title=matrix.title(run, parts),
-        statuses=matrix.statuses(parts),
-        pages=[_page(run, part, f"s{index}", formats.heading(part, parts)) for index, part in enumerate(parts)],
-        metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
-        facts=facts(run),
-        command=shlex.join(run.info.command),
-        steps=STEPS,
-        not_finite=matrix.NOT_FINITE,
+    script = _environment().get_template("sort.js").render()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            title=matrix.title(run, parts),
+            statuses=matrix.statuses(parts),
+            pages=[_page(run, part, f"s{index}", formats.heading(part, parts)) for index, part in enumerate(parts)],
+            metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
+            facts=facts(run),
+            command=shlex.join(run.info.command),
+            steps=STEPS,
+            not_finite=matrix.NOT_FINITE,
+            grid_columns=_GRID_COLUMNS,
+            script=Markup(script),
+            script_hash=_script_hash(script),
+        )
     )
 
 
 @cache
-def _template() -> jinja2.Template:
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("condbench_reports"),
         autoescape=True,
@@ -106,11 +119,18 @@ def _template() -> jinja2.Template:
         interval=formats.interval,
         unit=formats.shown_unit,
         budget=formats.budget,
+        constants=formats.constants,
+        waiting=formats.waiting,
         direction=formats.direction,
         definition=glossary.definition,
         breakable=_breakable,
     )
-    return environment.get_template("report.html.j2")
+    return environment
+
+
+def _script_hash(script: str) -> str:
+    """The only script that the page may run, as its content security policy names it (CSP level 3, section 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def _breakable(name: str) -> Markup:

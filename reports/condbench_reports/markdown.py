@@ -70,33 +70,39 @@ def _figure(combination: Combination, metric: Metric) -> str:
 
 
 def _leaderboard(section: Section) -> Iterator[str]:
-    columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.metrics)]
+    if constants := formats.constants(section):
+        yield from (_text(constants), "")
+    columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.columns)]
     rows = [
-        [c.backbone, c.conditioner, c.status, *(_figure(c, metric) for metric in section.metrics)]
+        [c.backbone, c.conditioner, c.status, *(_figure(c, metric) for metric in section.columns)]
         for c in section.ranked()
     ]
     yield from _table(columns, rows, numbers_from=3)
 
 
 def _failures(section: Section) -> Iterator[str]:
-    rows = [[t.name, t.status, t.reason] for t in section.trials if t.status != "ok"]
+    rows = [[t.name, t.status, t.reason] for t in section.troubled]
     rows += [
         [t.name, f"no {row.name}", row.reason or matrix.NOT_FINITE] for t in section.trials for row in t.unmeasured
     ]
+    if waiting := formats.waiting(section):
+        yield waiting
+    if waiting and rows:
+        yield ""
     if rows:
         yield from _table(["cell", "state", "reason"], rows, numbers_from=3)
-    else:
+    elif not waiting:
         yield "Every cell ended ok and every metric has a value."
 
 
 def _heading(metric: Metric) -> str:
-    unit = formats.shown_unit(metric.unit)
+    unit = formats.shown_unit(metric)
     return f"{_text(metric.name)} ({_text(unit) + ', ' if unit else ''}{formats.direction(metric.better)})"
 
 
 def _column(section: Section, metric: Metric) -> str:
     count = section.count(metric.name)
-    notes = [formats.shown_unit(metric.unit), f"n {count:,}" if count is not None else ""]
+    notes = [formats.shown_unit(metric), f"n {count:,}" if count is not None else ""]
     joined = ", ".join(note for note in notes if note)
     return f"{metric.name} ({joined})" if joined else metric.name
 

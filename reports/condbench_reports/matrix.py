@@ -169,6 +169,16 @@ class Section:
         return tuple(trial for combination in self.combinations for trial in combination.trials)
 
     @property
+    def troubled(self) -> tuple[Trial, ...]:
+        """The cells that ended, or will, otherwise than ok."""
+        return tuple(trial for trial in self.trials if trial.status not in ("ok", "not run yet"))
+
+    @property
+    def waiting(self) -> int:
+        """The number of cells that have not run yet."""
+        return statuses([self])["not run yet"]
+
+    @property
     def seeds(self) -> int:
         """The largest number of seeds that a combination has."""
         return max(len(combination.trials) for combination in self.combinations)
@@ -184,6 +194,26 @@ class Section:
         found = {metric.name: metric for metric in self.metrics}
         keys = tuple(found[name] for name in KEY_METRICS if name in found)
         return keys or tuple(metric for metric in self.metrics if metric.better != "neither")
+
+    @property
+    def constants(self) -> tuple[tuple[Metric, Value], ...]:
+        """The metrics, no key ones, that are exactly the same in all ok cells of two or more combinations."""
+        finished = [c for c in self.combinations if c.finished]
+        rest = [metric for metric in self.metrics if metric not in self.key_metrics]
+        return tuple(
+            (metric, value)
+            for metric in rest
+            if len(finished) > 1
+            and len({_measured(result.metric(metric.name)) for c in finished for result in c.finished}) == 1
+            and (value := finished[0].value(metric.name)) is not None
+        )
+
+    @property
+    def columns(self) -> tuple[Metric, ...]:
+        """The leaderboard's metrics: the key ones first, the constant ones not at all."""
+        constant = [metric for metric, _ in self.constants]
+        rest = (metric for metric in self.metrics if metric not in self.key_metrics and metric not in constant)
+        return (*self.key_metrics, *rest)
 
     def ranked(self) -> tuple[Combination, ...]:
         """Best first by the first key metric; those without a value last, in the plan's order."""
@@ -255,6 +285,10 @@ def _labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
     identities = dict.fromkeys(_identity(choice) for choice in choices)
     shared = Counter(text for _, text in identities)
     return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}
+
+
+def _measured(row: MetricRow | None) -> tuple[float | int | None, ...]:
+    return () if row is None else (row.value, row.low, row.high, row.n)
 
 
 def _finite(row: MetricRow) -> float | None:

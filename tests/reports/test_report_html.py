@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import time
 from html.parser import HTMLParser
@@ -96,6 +97,9 @@ def test_the_page_loads_nothing(full_run: Run) -> None:
     assert "@import" not in page and "url(" not in page
     (policy,) = [a["content"] for a, _ in reader.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
+    ((_, script),) = reader.all("script")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
 
 
 def test_every_link_within_the_page_has_its_target(full_run: Run) -> None:
@@ -140,6 +144,15 @@ def test_grids_are_embedded_and_what_is_no_picture_is_said(make_run: Make) -> No
     assert attributes["alt"] == "Samples of flow with none: a column per label"
     blanks = [text for _, text in reader.all("div", "blank")]
     assert ["samples.png is damaged" in blanks[0], "no samples" in blanks[1]] == [True, True]
+
+
+def test_labels_stand_above_the_columns_that_a_grid_has(make_run: Make) -> None:
+    line = planned()
+    ended = result(line, rows(2.0, 0.8, 100.0)).model_copy(update={"labels": tuple(f"class {i}" for i in range(25))})
+    run = make_run([line], [ended])
+    (run.cell_path(line.name) / "samples.png").write_bytes(grid())
+    ((_, text),) = Reader(render(run)).all("div", "labels")
+    assert text == "".join(f"class {i}" for i in range(20))
 
 
 def test_seeds_and_datasets_show(make_run: Make) -> None:

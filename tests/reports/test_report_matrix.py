@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from condbench.budget import Budget
-from condbench.results import MetricRow
+from condbench.results import Distribution, MetricRow
 from condbench.store import Run
 from condbench_reports import formats, matrix
+from condbench_reports.facts import facts
 from condbench_reports.matrix import Metric
 from condbench_reports.scale import STEPS, Scale
 from tests.made_runs import Make, choice, planned, result, rows
@@ -93,6 +94,40 @@ def test_a_run_with_its_own_metrics_gets_matrices_of_those_with_a_direction(make
     ]
     (section,) = matrix.sections(make_run([line], [result(line, metrics)]))
     assert [metric.name for metric in section.key_metrics] == ["word_error_rate"]
+
+
+def test_key_metrics_lead_the_columns_and_what_is_the_same_everywhere_has_none(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("film", "adain", "none")]
+    late = [*rows(2.0, 0.8, 100.0)[1:], rows(2.0, 0.8, 100.0)[0]]
+    changed = [row.model_copy(update={"value": 7.0}) if row.name == "parameters" else row for row in late]
+    results = [result(lines[0], late), result(lines[1], changed), result(lines[2], state="failed", reason="no")]
+    (section,) = matrix.sections(make_run(lines, results))
+    assert [metric.name for metric in section.columns] == [*matrix.KEY_METRICS, "parameters"]
+    assert formats.constants(section).startswith("fid_floor 0.142, network_evaluations 16, ")
+
+
+def test_a_leaderboard_of_one_row_keeps_its_columns(make_run: Make) -> None:
+    line = planned()
+    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 100.0))]))
+    assert section.constants == ()
+    assert len(section.columns) == len(section.metrics)
+
+
+def test_a_unit_that_is_the_metrics_name_is_not_shown() -> None:
+    assert formats.shown_unit(Metric("parameters", "parameters", "neither", "")) == ""
+    assert formats.shown_unit(Metric("training_seconds", "s", "neither", "")) == "s"
+
+
+@pytest.mark.parametrize(
+    ("harness", "words"),
+    [("0.1.0", "condbench 0.1.0, "), ("0.2.0", "condbench (harness) 0.2.0, condbench 0.1.0, ")],
+)
+def test_one_version_of_harness_and_plugins_is_named_once(make_run: Make, harness: str, words: str) -> None:
+    line = planned()
+    both = {"condbench (harness)": Distribution(version=harness, digest="1f"), **line.provenance.distributions}
+    provenance = line.provenance.model_copy(update={"distributions": both})
+    run = make_run([line.model_copy(update={"provenance": provenance})])
+    assert dict(facts(run).conditions)["Versions"] == f"{words}torch 2.14.1, numpy 2.4.6"
 
 
 def test_equal_ratios_of_fid_are_equal_steps_and_the_best_is_the_last() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import socket
 import tempfile
 import zlib
@@ -174,8 +175,9 @@ def _download(source: Source, home: Path) -> list[Path]:
 
 
 def _nowhere(source: Source, home: Path, error: Exception) -> NoReturn:
-    inner = getattr(error, "reason", error)  # urllib wraps what the network said
-    reason = str(getattr(inner, "strerror", None) or inner).strip() or type(error).__name__
+    # torchvision's last line quotes urllib's "<urlopen error [Errno 111] Connection refused>": its words will do.
+    last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    reason = re.sub(r"^<urlopen error (?:\[Errno -?\d+\] )?(.*)>$", r"\1", last)
     package = f", or install Debian's package {source.package} and leave out --data-root" if source.package else ""
     raise UserError(
         f"no data for {source.name}: '{home}' does not hold its four IDX files, and the download failed ({reason}); "
