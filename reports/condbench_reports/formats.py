@@ -59,10 +59,11 @@ def budget(limits: Budget) -> str:
 
 def constants(section: Section) -> str:
     """The metrics that need no column, as a sentence; empty without any."""
-    words = [
-        " ".join(filter(None, (metric.name, number(value.mean, metric.unit), interval(value, metric.unit))))
-        for metric, value in section.constants
-    ]
+    words = []
+    for metric, value in section.constants:
+        unit = f"({shown_unit(metric)})" if shown_unit(metric) else ""
+        parts = (metric.name, unit, number(value.mean, metric.unit), interval(value, metric.unit))
+        words.append(" ".join(part for part in parts if part))
     return f"{', '.join(words)} in every cell that ended ok." if words else ""
 
 

@@ -103,7 +103,10 @@ def test_key_metrics_lead_the_columns_and_what_is_the_same_everywhere_has_none(m
     results = [result(lines[0], late), result(lines[1], changed), result(lines[2], state="failed", reason="no")]
     (section,) = matrix.sections(make_run(lines, results))
     assert [metric.name for metric in section.columns] == [*matrix.KEY_METRICS, "parameters"]
-    assert formats.constants(section).startswith("fid_floor 0.142, network_evaluations 16, ")
+    assert formats.constants(section) == (
+        "fid_floor 0.142, network_evaluations 16, training_throughput (images/s) 1,540, training_flops (FLOPs) 5 T, "
+        "training_seconds (s) 31.4, peak_memory 812 MiB in every cell that ended ok."
+    )
 
 
 def test_a_leaderboard_of_one_row_keeps_its_columns(make_run: Make) -> None:
