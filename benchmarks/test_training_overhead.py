@@ -16,7 +16,7 @@ from torch import Tensor
 
 from condbench.batches import Batches
 from condbench.budget import Budget
-from condbench.cell import build, load_dataset
+from condbench.building import build, load_dataset
 from condbench.conditioning import Condition
 from condbench.data import Dataset
 from condbench.machine import best_precision

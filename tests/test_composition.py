@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from condbench import cell as life
+from condbench import building
 from condbench.conditioning import Condition
 from condbench.matrix import plan
 from condbench.model import Model
@@ -25,7 +25,7 @@ COLOUR = Task(Domain("image", (3, 32, 32)), (Domain("class", (), 4),))
 
 def build(planned: PlannedCell, task: Task = DIGITS) -> Model:
     torch.manual_seed(0)
-    return life.build(planned, task, installed())
+    return building.build(planned, task, installed())
 
 
 def batch(task: Task, size: int = 8) -> tuple[torch.Tensor, Condition]:

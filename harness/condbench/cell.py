@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import math
 import os
-import random
 import resource
 import signal
 import sys
@@ -25,23 +25,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from condbench import pictures, sampling, training
 from condbench.batches import Batches, conditions
-from condbench.conditioning import Condition, ConditionEncoder, Conditioner, Wrap
+from condbench.building import build, load_dataset, settle
+from condbench.conditioning import Condition
 from condbench.data import Dataset, Split
 from condbench.errors import Diverged, UserError
 from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
 from condbench.model import Model
 from condbench.provenance import seed
 from condbench.registry import Registry, installed, resolve
-from condbench.results import CellResult, Choice, MetricRow, PlannedCell, State
-from condbench.specs import Better, MetricSpec, Task
+from condbench.results import CellResult, MetricRow, PlannedCell, State
+from condbench.specs import Better, MetricSpec
 from condbench.store import Run, write_atomically
-
-ENCODER_DIM = 128
-"""The size of a condition's embeddings, the same for every conditioner."""
 
 Report = Callable[[str, float], None]
 
@@ -97,8 +95,8 @@ class Life:
         finally:
             self.stages[name] = time.perf_counter() - start
 
-    def _row(self, name: str, value: float, unit: str, better: Better, n: int | None = None, **interval: float) -> None:
-        self.metrics.append(MetricRow(name=name, value=value, unit=unit, better=better, n=n, **interval))
+    def _row(self, name: str, value: float, unit: str, better: Better, n: int | None = None) -> None:
+        self.metrics.append(MetricRow(name=name, value=value, unit=unit, better=better, n=n))
 
     def _train(self, model: Model, dataset: Dataset) -> None:
         order = torch.Generator().manual_seed(seed(self.cell, "batches"))
@@ -161,65 +159,9 @@ def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricR
     row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better, summary=spec.summary)
     if isinstance(outcome, Unavailable):
         return row.model_copy(update={"reason": str(outcome)})
+    if not math.isfinite(outcome.value):
+        return row.model_copy(update={"n": outcome.n, "reason": f"its value is {outcome.value}"})
     return row.model_copy(update=asdict(outcome))
-
-
-def settle(threads: int, value: int) -> None:
-    """Make this process deterministic: its threads pinned, everything seeded, only deterministic algorithms."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
-    random.seed(value)
-    np.random.seed(value % 2**32)
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it would write every tensor twice
-    torch.manual_seed(value)
-
-
-def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
-    """The cell's dataset."""
-    choice = planned.cell.dataset
-    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
-    dataset: Dataset = resolve(entry.spec.target)(None if planned.data_root is None else Path(planned.data_root))
-    return dataset
-
-
-def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
-    """The cell's untrained model: its backbone, lifted by its conditioner."""
-    cell = planned.cell
-    backbone = registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}").spec
-    conditioner = registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}").spec
-    backbone_options = _options(backbone.options, cell.backbone)
-    build_backbone = resolve(backbone.target)
-    lifter: Conditioner = resolve(conditioner.target)(_options(conditioner.options, cell.conditioner))
-
-    def bound(task: Task, wrap: Wrap) -> Model:
-        model: Model = build_backbone(task, wrap, backbone_options)
-        return model
-
-    def make_encoder() -> ConditionEncoder:
-        chosen = [registry.encoders.get(name).spec for name in planned.provenance.settings.encoders]
-        by_kind = {spec.encodes: spec for spec in chosen}
-        parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
-        return ConditionEncoder(parts, ENCODER_DIM)
-
-    return lifter.lift(bound, task, make_encoder)
-
-
-def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -> Model:
-    """The cell's trained model, ready to sample.
-
-    Raises:
-        UserError: if the cell has no trained model.
-    """
-    path = run.cell_path(planned.name) / "model.safetensors"
-    if not path.exists():
-        raise UserError(
-            f"the cell '{planned.name}' has no trained model ({path} is not there): see how it ended with "
-            f"`condbench report {run.path}`, or finish it with `condbench run --resume {run.path}`."
-        )
-    model = build(planned, task, registry)
-    model.load_state_dict(load_file(path))
-    return model.eval()
 
 
 def asked_for(dataset: Dataset, count: int) -> Condition:
@@ -241,10 +183,6 @@ def images_npz(images: NDArray[np.generic], labels: NDArray[np.generic] | None) 
     else:
         np.savez_compressed(buffer, images=images, labels=labels)
     return buffer.getvalue()
-
-
-def _options(reference: str | None, choice: Choice) -> object:
-    return None if reference is None else resolve(reference).model_validate(choice.options)
 
 
 def _peak_memory(device: str) -> float:

@@ -39,21 +39,22 @@ def sample(
 
     import torch
 
-    from condbench import cell as life
+    from condbench import building
+    from condbench.cell import images_npz
     from condbench.condition import Condition
     from condbench.provenance import seed as derive
     from condbench.sampling import draw
 
     registry = installed()
     settings = planned.provenance.settings
-    life.settle(settings.threads, 0)
-    dataset = life.load_dataset(planned, registry)
+    building.settle(settings.threads, 0)
+    dataset = building.load_dataset(planned, registry)
     labels = _labels(dataset, label or [], count)
     device = settings.device
     if device != "cpu" and not torch.cuda.is_available():
         print(f"condbench: no GPU here: sampling on the CPU what was trained on {device}", file=sys.stderr)
         device = "cpu"
-    model = life.load_model(opened, planned, dataset.task, registry).to(device)
+    model = building.load_model(opened, planned, dataset.task, registry).to(device)
     samples = draw(
         model,
         Condition.of(torch.from_numpy(labels)),
@@ -62,7 +63,7 @@ def sample(
         bf16=settings.precision == "bf16",
     )
     if out.suffix == ".npz":
-        write_atomically(out, life.images_npz(samples.x, labels))
+        write_atomically(out, images_npz(samples.x, labels))
     else:
         write_atomically(out, _picture(samples.x))
     print(f"{len(labels)} samples: {out}", file=sys.stderr)

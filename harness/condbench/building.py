@@ -1,0 +1,85 @@
+"""From a planned cell to its dataset and its model; called by `cell` and by `condbench sample`."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from condbench.conditioning import ConditionEncoder, Conditioner, Wrap
+from condbench.data import Dataset
+from condbench.errors import UserError
+from condbench.model import Model
+from condbench.registry import Registry, resolve
+from condbench.results import Choice, PlannedCell
+from condbench.specs import Task
+from condbench.store import Run
+
+ENCODER_DIM = 128
+"""The size of a condition's embeddings, the same for every conditioner."""
+
+
+def settle(threads: int, value: int) -> None:
+    """Make this process deterministic: its threads pinned, everything seeded, only deterministic algorithms."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    random.seed(value)
+    np.random.seed(value % 2**32)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it would write every tensor twice
+    torch.manual_seed(value)
+
+
+def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
+    """The cell's dataset."""
+    choice = planned.cell.dataset
+    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
+    dataset: Dataset = resolve(entry.spec.target)(None if planned.data_root is None else Path(planned.data_root))
+    return dataset
+
+
+def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
+    """The cell's untrained model: its backbone, lifted by its conditioner."""
+    cell = planned.cell
+    backbone = registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}").spec
+    conditioner = registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}").spec
+    backbone_options = _options(backbone.options, cell.backbone)
+    build_backbone = resolve(backbone.target)
+    lifter: Conditioner = resolve(conditioner.target)(_options(conditioner.options, cell.conditioner))
+
+    def bound(task: Task, wrap: Wrap) -> Model:
+        model: Model = build_backbone(task, wrap, backbone_options)
+        return model
+
+    def make_encoder() -> ConditionEncoder:
+        chosen = [registry.encoders.get(name).spec for name in planned.provenance.settings.encoders]
+        by_kind = {spec.encodes: spec for spec in chosen}
+        parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
+        return ConditionEncoder(parts, ENCODER_DIM)
+
+    return lifter.lift(bound, task, make_encoder)
+
+
+def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -> Model:
+    """The cell's trained model, ready to sample.
+
+    Raises:
+        UserError: if the cell has no trained model.
+    """
+    path = run.cell_path(planned.name) / "model.safetensors"
+    if not path.exists():
+        raise UserError(
+            f"the cell '{planned.name}' has no trained model ({path} is not there): see how it ended with "
+            f"`condbench report {run.path}`, or finish it with `condbench run --resume {run.path}`."
+        )
+    model = build(planned, task, registry)
+    model.load_state_dict(load_file(path))
+    return model.eval()
+
+
+def _options(reference: str | None, choice: Choice) -> object:
+    return None if reference is None else resolve(reference).model_validate(choice.options)
