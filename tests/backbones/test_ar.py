@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from condbench.budget import Budget
 from condbench.conditioning import Condition, ConditionEncoder, DenseConditioner
@@ -51,6 +52,17 @@ def bars(count: int) -> tuple[torch.Tensor, Condition]:
     x = -torch.ones(count, 1, 8, 8)
     x[torch.arange(count), 0, 2 * labels] = 1.0
     return x, Condition.of(labels)
+
+
+@pytest.mark.parametrize("levels", ["1x4", "4x1", "0x4", "1", "4x", "x4", "4x-2", "04", ""])
+def test_each_number_of_a_code_has_two_levels_or_more(levels: str) -> None:
+    with pytest.raises(ValidationError, match="levels"):
+        ArOptions(levels=levels)
+
+
+@pytest.mark.parametrize("levels", ["2", "10x2", "19x100"])
+def test_any_count_of_levels_from_two_on(levels: str) -> None:
+    assert ArOptions(levels=levels).levels == levels
 
 
 def test_codes_and_levels_are_the_same_thing() -> None:

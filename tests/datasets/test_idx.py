@@ -182,9 +182,47 @@ def strange_labels(folder: Path) -> None:
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(encode(LABELS["train"] + 1)))
 
 
-@pytest.mark.parametrize("damage", [cut, not_idx, not_gzip, short, fewer_labels, strange_labels])
-def test_damage_is_told_in_one_sentence(damage: Callable[[Path], None], tmp_path: Path) -> None:
+def labels_not_idx(folder: Path) -> None:
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"hello"))
+
+
+@pytest.mark.parametrize(
+    "damage, blamed",
+    [
+        (cut, ["train-images-idx3-ubyte"]),
+        (not_idx, ["train-images-idx3-ubyte"]),
+        (not_gzip, ["train-labels-idx1-ubyte"]),
+        (labels_not_idx, ["train-labels-idx1-ubyte"]),
+        (short, ["t10k-images-idx3-ubyte"]),
+        (fewer_labels, ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]),
+        (strange_labels, ["train-labels-idx1-ubyte"]),
+    ],
+)
+def test_damage_is_told_in_one_sentence(damage: Callable[[Path], None], blamed: list[str], tmp_path: Path) -> None:
+    """It names the files that may be the damaged ones, and never advises to delete their folder."""
     damage(write(tmp_path, compressed=True))
     with pytest.raises(UserError, match="is damaged or not in the IDX format") as caught:
         mnist.load(tmp_path)
-    assert "\n" not in str(caught.value)
+    message = str(caught.value)
+    assert message.startswith(" or ".join(f"'{tmp_path / name}.gz'" for name in blamed) + " is damaged")
+    assert f"'{tmp_path}'" not in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        ("Error downloading a:\nTried b, got:\n<urlopen error [Errno -2] Name or service not known>\n",
+         "Name or service not known"),
+        ("Tried b, got:\n<urlopen error timed out>\n", "timed out"),
+        ("Tried b, got:\nHTTP Error 404: Not Found\n", "HTTP Error 404: Not Found"),
+        ("Tried b, got:\nFile not found or corrupted.\n", "File not found or corrupted"),
+        ("[Errno 28] No space left on device", "No space left on device"),
+        ("", "RuntimeError"),
+    ],
+)  # fmt: skip
+def test_a_failed_download_is_told_in_words(error: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        idx._nowhere(mnist._SOURCE, tmp_path, RuntimeError(error))
+    assert f"the download failed ({words});" in str(caught.value)
+    assert str(caught.value).endswith(".")

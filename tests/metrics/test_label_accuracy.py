@@ -48,6 +48,15 @@ def test_where_it_is_not_defined(digits: Dataset, evaluation_of: MakeEvaluation)
     caption = replace(digits, task=replace(digits.task, condition=(Domain("tokens", (8,), 100),)))
     birds = replace(digits, family="birds")
     letters = replace(digits, task=replace(digits.task, condition=(Domain("class", (), 26),)))
+    nothing = replace(digits, task=replace(digits.task, condition=()))
+    colour = replace(digits, task=replace(digits.task, target=Domain("image", (3, 28, 28))))
+    for measure in (label_accuracy.measure, label_accuracy.measure_judge):
+        with pytest.raises(Unavailable, match="holds no class but: nothing"):
+            measure(evaluation_of(x, dataset=nothing))
+        with pytest.raises(Unavailable, match=r"trained on images \(1, 28, 28\)"):
+            measure(evaluation_of(np.zeros((10, 3, 28, 28), np.uint8), dataset=colour))
+        with pytest.raises(Unavailable, match="must be uint8 of shape"):
+            measure(evaluation_of(np.zeros((10, 1, 32, 32), np.uint8)))
     with pytest.raises(Unavailable, match="holds no class but: tokens"):
         label_accuracy.measure(evaluation_of(x, dataset=caption))
     with pytest.raises(Unavailable, match="no judge ships"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from condbench_plugins.metrics import reference
 from condbench_plugins.metrics.reference import Arrays, cached
 
 CPU = torch.device("cpu")
@@ -52,6 +53,18 @@ def test_everything_that_matters_is_in_the_name(other: tuple[str, np.ndarray, st
     compute = Counter()
     cached("k", IMAGES, "w", CPU, compute)
     cached(*other, compute)
+    assert compute.calls == 2
+
+
+@pytest.mark.parametrize("what", ["code", "threads"])
+def test_so_is_what_computes(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = Counter()
+    cached("k", IMAGES, "w", CPU, compute)
+    if what == "code":
+        monkeypatch.setattr(reference, "_code", lambda: "other sources or libraries")
+    else:
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
+    cached("k", IMAGES, "w", CPU, compute)
     assert compute.calls == 2
 
 

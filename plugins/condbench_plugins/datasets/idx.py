@@ -12,16 +12,21 @@ import re
 import socket
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from numpy.typing import NDArray
 
 from condbench.cache import cache_folder
 from condbench.data import Dataset, Split
 from condbench.errors import UserError
 from condbench.specs import Domain, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -114,26 +119,28 @@ def _content(file: Path) -> bytes:
     try:
         return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        _damaged(file, error)
+        _damaged(error, file)
 
 
 def _split(source: Source, images: Path, labels: Path) -> Split:
     """Images and labels as arrays."""
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
+    x, y = _array(images, read_image_file), _array(labels, read_label_file)
+    if not len(x) == len(y) > 0:
+        _damaged(ValueError(f"{len(x)} images with {len(y)} labels"), images, labels)
+    if y.max() >= len(source.labels):
+        _damaged(ValueError(f"{len(source.labels)} classes with labels up to {y.max()}"), labels)
+    return Split(x[:, None], (y,))
+
+
+def _array(file: Path, read: Callable[[str], Tensor]) -> NDArray[Any]:
+    """What one of torchvision's readers finds in a file."""
     try:
-        with _decompressed(images) as plain:
-            x = read_image_file(plain).unsqueeze(1).numpy()
-        with _decompressed(labels) as plain:
-            y = read_label_file(plain).numpy()
+        with _decompressed(file) as plain:
+            return read(plain).numpy()
     except (AssertionError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        _damaged(images, error)
-    if not len(x) == len(y) > 0 or y.max() >= len(source.labels):
-        _damaged(
-            images,
-            ValueError(f"{len(x)} images with {len(y)} labels up to {max(y, default=0)}"),
-        )
-    return Split(x, (y,))
+        _damaged(error, file)
 
 
 @contextmanager
@@ -145,11 +152,12 @@ def _decompressed(file: Path) -> Iterator[str]:
         yield str(plain)
 
 
-def _damaged(file: Path, error: Exception) -> NoReturn:
+def _damaged(error: Exception, *files: Path) -> NoReturn:
     reason = str(error) or type(error).__name__
+    names = " or ".join(f"'{file}'" for file in files)
     raise UserError(
-        f"'{file}' is damaged or not in the IDX format ({reason}): replace it, or delete that one "
-        "file and let condbench download the data again."
+        f"{names} is damaged or not in the IDX format ({reason}): "
+        "replace it, or delete that one file and let condbench download the data again."
     ) from error
 
 
@@ -175,9 +183,10 @@ def _download(source: Source, home: Path) -> list[Path]:
 
 
 def _nowhere(source: Source, home: Path, error: Exception) -> NoReturn:
-    # torchvision's last line quotes urllib's "<urlopen error [Errno 111] Connection refused>": its words will do.
+    # torchvision's last line quotes urllib's "<urlopen error [Errno 111] Connection refused>", a full disk is an
+    # "[Errno 28] No space left on device", a wrong checksum a sentence: the words in them will do.
     last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    reason = re.sub(r"^<urlopen error (?:\[Errno -?\d+\] )?(.*)>$", r"\1", last)
+    reason = re.sub(r"^(?:<urlopen error )?(?:\[[^]]*\] )?(.*?)[.>]?$", r"\1", last)
     package = f", or install Debian's package {source.package} and leave out --data-root" if source.package else ""
     raise UserError(
         f"no data for {source.name}: '{home}' does not hold its four IDX files, and the download failed ({reason}); "

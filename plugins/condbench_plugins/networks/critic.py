@@ -27,7 +27,7 @@ class Critic(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int, depth: int) -> None:
         super().__init__()
-        channels, height, columns = divisible_by_4(shape)
+        channels, height, columns = divisible_by_4(shape, "the critic of gan and ebm")
         positions = -(-height // 8) * -(-columns // 8)
         self.first = Conv2d(4 * channels, width // 2)
         self.input = Site(width // 2, role="input")

@@ -75,7 +75,7 @@ class CodeAutoencoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], levels: Sequence[int], width: int) -> None:
         super().__init__()
-        channels, height, breadth = divisible_by_4(shape)
+        channels, height, breadth = divisible_by_4(shape, "the autoencoder of ar")
         self.grid = (height // self.patch, breadth // self.patch)
         self.quantizer = FiniteScalarQuantizer(levels)
         patch_size = channels * self.patch**2

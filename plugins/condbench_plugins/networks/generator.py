@@ -39,7 +39,7 @@ class Generator(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], latent: int, width: int) -> None:
         super().__init__()
-        channels, height, columns = divisible_by_4(shape)
+        channels, height, columns = divisible_by_4(shape, "the generator of gan")
         self.first = nn.Linear(latent, _HIDDEN)
         self.input = Site(_HIDDEN, role="input")
         self.spread = nn.Linear(_HIDDEN, height // 4 * (columns // 4) * width)

@@ -44,8 +44,8 @@ class ChannelNorm(nn.Module):
         return F.layer_norm(h.movedim(1, -1), (h.shape[1],)).movedim(-1, 1)
 
 
-def divisible_by_4(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The (C, H, W) of images whose resolution a network can halve twice.
+def divisible_by_4(shape: tuple[int, ...], network: str) -> tuple[int, int, int]:
+    """The (C, H, W) of images whose resolution a network, so named with its backbone, can halve twice.
 
     Raises:
         UserError: where H or W is not a multiple of 4.
@@ -53,7 +53,7 @@ def divisible_by_4(shape: tuple[int, ...]) -> tuple[int, int, int]:
     channels, height, width = shape
     if height % 4 or width % 4:
         raise UserError(
-            f"this backbone halves images twice, so their height and width must be multiples of 4, not "
-            f"{height} x {width}: choose another dataset, or pad this one's images."
+            f"{network} halves images twice, so their height and width must be multiples of 4, "
+            f"not {height} x {width}: choose another dataset, or pad this one's images."
         )
     return channels, height, width

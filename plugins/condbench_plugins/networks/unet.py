@@ -72,7 +72,7 @@ class UNet(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int) -> None:
         super().__init__()
-        channels, _, _ = divisible_by_4(shape)
+        channels, _, _ = divisible_by_4(shape, "the U-Net of flow and diffusion")
         self.time = TimeEmbedding()
         self.first = Conv2d(4 * channels, width)
         self.input = Site(width, role="input")
