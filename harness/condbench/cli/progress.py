@@ -40,21 +40,32 @@ def observer(run: Run) -> Iterator[Observer]:
         yield _Lines(count)
 
 
+_ENOUGH = 0.2  # of a cell, before its pace is worth an estimate
+
+
 class _Count:
     """How many cells are done, and how long the rest may take."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.here = total, done, 0
+        self.begun: dict[str, float] = {}
         self.start = time.monotonic()
 
-    def one_more(self) -> None:
+    def reach(self, cell: str, share: float) -> None:
+        """A cell at work has come to ``share`` of its life."""
+        self.begun[cell] = share
+
+    def one_more(self, cell: str) -> None:
+        """A cell has ended."""
+        self.begun.pop(cell, None)
         self.done, self.here = self.done + 1, self.here + 1
 
     def left(self) -> str:
-        """An estimate from the cells that this session has finished."""
-        if not self.here:
+        """An estimate from the cells that this session has finished or begun; nothing before there is one."""
+        lived = self.here + sum(self.begun.values())
+        if lived < _ENOUGH:
             return ""
-        seconds = (time.monotonic() - self.start) / self.here * (self.total - self.done)
+        seconds = (time.monotonic() - self.start) / lived * (self.total - self.done - sum(self.begun.values()))
         return f"about {timedelta(seconds=round(seconds))} left"
 
 
@@ -82,7 +93,7 @@ class _Lines:
         pass
 
     def finished(self, result: CellResult) -> None:
-        self.count.one_more()
+        self.count.one_more(result.name)
         left = self.count.left() if self.count.done < self.count.total else ""
         print(
             f"[{self.count.done}/{self.count.total}] {_line(result)}  {left}".rstrip(),
@@ -107,10 +118,12 @@ class _Bars:
 
     def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
         begin, share = _SHARES[stage]
+        self.count.reach(planned.name, begin + share * progress)
         self.bars.update(self.cells[planned.name], completed=begin + share * progress, note=stage)
+        self.bars.update(self.whole, note=self._note())
 
     def finished(self, result: CellResult) -> None:
-        self.count.one_more()
+        self.count.one_more(result.name)
         self.bars.remove_task(self.cells.pop(result.name))
         self.bars.update(self.whole, completed=self.count.done, note=self._note())
         self.bars.console.print(_line(result), highlight=False, markup=False)
