@@ -33,7 +33,7 @@ def source_digest(package: str) -> str:
     roots = [Path(root) for root in found.submodule_search_locations or []]
     paths = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*.py")]
     if not paths and found.origin:
-        paths = [(Path(found.origin), Path(found.origin).name)]  # type: ignore[list-item]
+        paths = [(Path(found.origin), Path(Path(found.origin).name))]
     digest = hashlib.sha256()
     for path, name in sorted(paths, key=lambda pair: str(pair[1])):
         digest.update(f"{name}\0".encode())
