@@ -179,6 +179,24 @@ def test_the_average_is_the_power_functions() -> None:
     assert average.shadow[0].item() == pytest.approx((gamma + 1) / (gamma + 2), abs=2e-3)
 
 
+def test_a_trained_model_holds_the_average_of_its_steps() -> None:
+    """Against the same average of the weights that each step left; the last step's weights are another thing."""
+    seen: list[Tensor] = []
+
+    class Recording(ToyModel):
+        def after_step(self, phase: str) -> None:
+            seen.append(self.net.net.last.weight.detach().clone())
+
+    torch.manual_seed(0)
+    model = film.make(None).lift(lambda task, wrap: Recording(build_conv(task, wrap).net), TASK, make_encoder)
+    trained(Budget(samples=160), model=model)
+    expected = seen[0]
+    for step, weight in enumerate(seen[1:], start=2):
+        expected = torch.lerp(expected, weight, 1 - (1 - 1 / step) ** 7.94)
+    torch.testing.assert_close(model.net.net.last.weight, expected)
+    assert not torch.allclose(model.net.net.last.weight, seen[-1])
+
+
 def test_an_epoch_shows_every_sample_once() -> None:
     model = ToyModel(nn.Module())  # only its batch size matters here
     batches = stream(model)
