@@ -68,7 +68,7 @@ class Life:
         with self._stage("sample"):
             samples = self._sample(model, dataset)
         with self._stage("measure"):
-            self._measure(samples, dataset)
+            self._measure(model, samples, dataset)
         return self.end("ok")
 
     def end(self, state: State, reason: str = "") -> CellResult:
@@ -142,14 +142,16 @@ class Life:
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
         return drawn
 
-    def _measure(self, drawn: sampling.Samples, dataset: Dataset) -> None:
+    def _measure(self, model: Model, drawn: sampling.Samples, dataset: Dataset) -> None:
         u = tuple(part[_cycle(dataset.test, self.settings.samples)] for part in dataset.test.u)
         labels = u[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
             write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
             write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels, dataset.task.condition[0].size))
         entries = [self.registry.metrics.get(name) for name in self.settings.metrics]
-        evaluation = Evaluation(dataset, drawn.x, u, torch.device(self.settings.device))
+        evaluation = Evaluation(
+            dataset, drawn.x, u, torch.device(self.settings.device), model, seed(self.cell, "measure")
+        )
         measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
         for entry in entries:
             self.metrics.append(_metric_row(entry.spec, measured[entry.qualified]))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from condbench.condition import Condition, ConditionEncoder, Context
@@ -19,6 +20,7 @@ from condbench.model import Model
 from condbench.specs import Task
 
 __all__ = [
+    "EVERY_LAYER",
     "Adapter",
     "Build",
     "Condition",
@@ -28,13 +30,18 @@ __all__ = [
     "Context",
     "DenseConditioner",
     "MakeEncoder",
+    "Prefix",
     "Role",
     "Site",
     "Wrap",
+    "prefixes",
     "sites",
 ]
 
-Role = Literal["input", "hidden", "output"]
+Role = Literal["input", "hidden", "branch", "output", "score"]
+
+EVERY_LAYER: frozenset[Role] = frozenset({"hidden", "output", "score"})
+"""The roles of the sites that a conditioner fills to act in every layer: all behind the input, but for gates."""
 
 
 class Adapter(nn.Module):
@@ -57,7 +64,13 @@ class Site(nn.Module):
     Args:
         channels: C, the size of dimension ``dim`` of the features.
         dim: the position of the channels in the features (1 for images, -1 for token sequences).
-        role: "input" right behind a network's first layer, "output" right before its last, "hidden" elsewhere.
+        role: where the site is.
+
+            - "input": right behind a network's first layer;
+            - "hidden": before the layers of a residual branch, or between layers;
+            - "branch": on what a residual branch adds to its trunk, for gates;
+            - "output": right before a network's last layer;
+            - "score": the same, where that layer is linear and gives one number per sample, as a critic's does.
         mixable: False at causal sites, where no adapter may mix information across positions.
         norm: the backbone's own normalisation, which precedes the adapter.
     """
@@ -90,6 +103,28 @@ class Site(nn.Module):
             return h
         adapted: Tensor = self.adapter(h.movedim(self.dim, -1), c)
         return adapted.movedim(-1, self.dim)
+
+
+class Prefix(nn.Module):
+    """A slot in front of a sequence, where a conditioner may put tokens of its own; empty, it changes nothing.
+
+    A backbone offers "sequence" where its network has one: it passes its embedded sequence through the slot, runs its
+    layers over what comes out, and drops the first ``length`` positions before its last layer.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.adapter: nn.Module | None = None
+        self.length = 0
+
+    def fill(self, adapter: nn.Module | None, length: int) -> None:
+        """Put in a module that maps a `Context` to ``length`` tokens (B, length, C)."""
+        self.adapter, self.length = adapter, length
+
+    def forward(self, h: Tensor, c: Context | None) -> Tensor:
+        """(B, T, C) -> (B, length + T, C)."""
+        return h if self.adapter is None else torch.cat([self.adapter(c).to(h.dtype), h], dim=1)
 
 
 class Conditioned(nn.Module):
@@ -135,13 +170,17 @@ class DenseConditioner:
         """The adapter for a site, given the encoder's embedding size ``dim``; None leaves the site as it is."""
         raise NotImplementedError
 
+    def fill(self, net: nn.Module, dim: int) -> None:
+        """Fill the sites of one network; a conditioner whose choice depends on the whole network overrides this."""
+        for site in sites(net):
+            site.fill(self.adapter(site, dim))
+
     def lift(self, build: Build, task: Task, make_encoder: MakeEncoder) -> Model:
         """Build the model with `Conditioned` around each network and its sites filled."""
 
         def wrap(net: nn.Module) -> Conditioned:
             encoder = make_encoder()
-            for site in sites(net):
-                site.fill(self.adapter(site, encoder.dim))
+            self.fill(net, encoder.dim)
             return Conditioned(net, encoder)
 
         return build(task, wrap)
@@ -150,3 +189,8 @@ class DenseConditioner:
 def sites(net: nn.Module) -> list[Site]:
     """All sites of a network, in the order of definition."""
     return [module for module in net.modules() if isinstance(module, Site)]
+
+
+def prefixes(net: nn.Module) -> list[Prefix]:
+    """All slots in front of a network's sequences, in the order of definition."""
+    return [module for module in net.modules() if isinstance(module, Prefix)]

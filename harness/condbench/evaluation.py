@@ -1,6 +1,6 @@
 """What a metric plugin sees and returns, and the loop that measures.
 
-`evaluate` is called by `condbench.cell` after sampling; it needs samples and their conditions only, never the model.
+`evaluate` is called by `condbench.cell` after sampling. Most metrics need samples and their conditions only.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from condbench.data import Dataset
+from condbench.model import Model
 
 T = TypeVar("T")
 
@@ -25,12 +26,16 @@ class Unavailable(Exception):  # noqa: N818 - a reason, not a fault
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measured value: its sample count ``n`` and, where known, its 95 % interval."""
+    """One measured value: its sample count ``n`` and, where known, its 95 % interval.
+
+    ``note`` says what a reader must know of this one value, e.g. that it is a bound.
+    """
 
     value: float
     n: int
     low: float | None = None
     high: float | None = None
+    note: str = ""
 
 
 @dataclass
@@ -38,13 +43,16 @@ class Evaluation:
     """Samples to be measured against a dataset.
 
     ``samples`` are stored like `condbench.data.Split.x` (images: uint8 (N, C, H, W)), ``u`` like `Split.u`: the
-    conditions that the samples were drawn for.
+    conditions that the samples were drawn for. ``model`` is what drew them, or None where there are only samples;
+    ``seed`` is for metrics that draw at random.
     """
 
     dataset: Dataset
     samples: NDArray[np.generic]
     u: tuple[NDArray[np.generic], ...]
     device: torch.device
+    model: Model | None = None
+    seed: int = 0
     _shared: dict[str, Any] = field(default_factory=dict)
 
     def shared(self, key: str, compute: Callable[[], T]) -> T:

@@ -29,11 +29,10 @@ OWN_ROWS = (
 """The metrics that every cell has, whatever plugins measure besides."""
 
 CAPABILITIES = {
-    "score": "a score or velocity at every noise level",
-    "logits": "logits of a discrete distribution",
-    "sequence": "a sequence of tokens",
-    "likelihood": "a likelihood or a bound of it",
     "positions": "features with positions that a site may mix",
+    "sequence": "a sequence that tokens can be put in front of",
+    "score": "a score or velocity at every noise level",
+    "critic": "a network that gives a sample a number",
 }
 """What the capabilities of backbones mean, in words for skipped cells."""
 

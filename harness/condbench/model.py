@@ -7,7 +7,7 @@ energy-based model or a two-stage model is said through this class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,16 @@ class Model(nn.Module, ABC):
 
     homogeneous: bool = False
     """Whether a batch should hold one class only: a hint, set by conditioners that train one model per label."""
+
+    guidance: float | None = None
+    """How strongly sampling leans towards u: 1 is P(x|u) itself, more exaggerates it; None where it cannot be said.
+
+    A model that can be guided sets it when it is built, and its sampler reads it at every call, so that one trained
+    model can be sampled at several scales.
+    """
+
+    likelihood: str = ""
+    """What `log_likelihood` gives, in a few words, e.g. "lower bound (ELBO)" or "exact"; empty where there is none."""
 
     def phases(self, progress: float) -> tuple[str, ...]:
         """The phases of a step at ``progress`` in [0, 1] of the budget."""
@@ -72,6 +82,16 @@ class Model(nn.Module, ABC):
         mode; a sampler that needs gradients leaves it (``torch.inference_mode(False)``) and clones what it was given.
         """
 
+    def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
+        """log P(x|u) in nats, or what `likelihood` says of it: (B,) float32.
+
+        x (B, C, H, W) in [-1, 1] are images of 256 intensities, and P is the probability of just those intensities, so
+        that all families are measured alike. A density must be dequantised: the mean log density of x plus noise that
+        fills an intensity's width (2/255 here), plus the log of that width for every number, bounds it from below
+        (Theis et al. 2016, arXiv:1511.01844, section 3.1).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no likelihood")
+
     def forward(self, phase: str, x: Tensor, u: Condition) -> Tensor:
         """`loss`, under the name that data-parallel wrappers call."""
         return self.loss(phase, x, u)
@@ -80,3 +100,25 @@ class Model(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.parameters()).device
+
+
+Guide = Callable[[Tensor, Tensor, Condition], Tensor]
+"""The gradient of log P(u | z, sigma) with respect to z: called as ``guide(z, sigma, u)`` with z = data + sigma * noise
+(B, *), which it gives the shape of, and noise levels sigma (B,)."""
+
+
+class ScoreModel(Model):
+    """A model whose sampler follows a score, or a velocity that is one in disguise, from noise to data.
+
+    A conditioner may steer it by Bayes' rule without looking inside (Dhariwal & Nichol 2021, arXiv:2105.05233): the
+    score of P(z|u) is that of P(z) plus the gradient of log P(u|z). Where z = data + sigma * noise, the denoiser's
+    estimate of the data moves by sigma^2 times that gradient.
+    """
+
+    guide: Guide | None = None
+    """Set by a conditioner; the sampler adds it to the score at every evaluation."""
+
+    @abstractmethod
+    def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the sampler's steps look like: x (B, *shape) -> z = data + sigma * noise and the noise levels (B,) that
+        training draws. The data are x itself, or a latent of it. Randomness is torch's global generator's."""

@@ -104,6 +104,7 @@ class MetricRow(Record):
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    note: str = Field("", description="what must be known of this value, e.g. that it is a bound")
     summary: str = Field("", description="what it measures, in words")
 
 

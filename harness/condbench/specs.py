@@ -48,9 +48,14 @@ class BackboneSpec:
     """A family of generative model.
 
     ``target`` names a function ``build(task, wrap, options) -> Model`` (see `condbench.model.Model`), ``options`` a
-    pydantic model of its options, importable without torch. ``offers`` lists capabilities that a conditioner may
-    need: "score", "logits", "sequence", "likelihood", "positions" (its features
-    have several positions, and its sites may mix them).
+    pydantic model of its options, importable without torch. ``sizes`` names integer options that set its size, for the
+    track in which all conditioners' models are made equally large. ``offers`` lists capabilities that a conditioner
+    may need:
+
+    - "positions": its features have several positions, and its sites may mix them;
+    - "sequence": its networks have a `condbench.conditioning.Prefix`;
+    - "score": its model is a `condbench.model.ScoreModel`;
+    - "critic": a network of its gives each sample a number, and has a site of role "score".
     """
 
     name: str
@@ -59,6 +64,7 @@ class BackboneSpec:
     options: str | None = None
     models: frozenset[Kind] = frozenset({"image"})
     offers: frozenset[str] = frozenset()
+    sizes: tuple[str, ...] = ()
     paper: str = ""
 
 

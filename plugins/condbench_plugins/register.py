@@ -19,7 +19,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.ar:build",
         options=f"{_OPTIONS}:ArOptions",
         summary="a transformer over learned discrete codes, one after the other",
-        offers=frozenset({"logits", "sequence"}),
+        offers=frozenset({"sequence"}),
         paper="van den Oord et al. 2017, arXiv:1711.00937; Mentzer et al. 2023, arXiv:2309.15505",
     )
     yield BackboneSpec(
@@ -27,7 +27,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.ebm:build",
         options=f"{_OPTIONS}:EbmOptions",
         summary="an energy network, trained with a replay buffer, sampled by Langevin dynamics",
-        offers=frozenset({"positions"}),
+        offers=frozenset({"critic", "positions"}),
         paper="Du & Mordatch 2019, arXiv:1903.08689",
     )
     yield BackboneSpec(
@@ -35,7 +35,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.gan:build",
         options=f"{_OPTIONS}:GanOptions",
         summary="a generator against a discriminator",
-        offers=frozenset({"positions"}),
+        offers=frozenset({"critic", "positions"}),
         paper="Goodfellow et al. 2014, arXiv:1406.2661",
     )
     yield BackboneSpec(
@@ -43,7 +43,6 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.vae:build",
         options=f"{_OPTIONS}:VaeOptions",
         summary="an encoder and a decoder, trained on a bound of the likelihood",
-        offers=frozenset({"likelihood"}),
         paper="Kingma & Welling 2014, arXiv:1312.6114",
     )
     yield BackboneSpec(

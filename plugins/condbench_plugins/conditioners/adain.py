@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from condbench.conditioning import Adapter, Context, DenseConditioner, Site
+from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
 
 
 class AdaIn(Adapter):
@@ -45,7 +45,7 @@ class AdaInConditioner(DenseConditioner):
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
         """Adaptive normalisation at hidden and output sites."""
-        return None if site.role == "input" else AdaIn(site.channels, dim)
+        return AdaIn(site.channels, dim) if site.role in EVERY_LAYER else None
 
 
 def make(options: None) -> AdaInConditioner:

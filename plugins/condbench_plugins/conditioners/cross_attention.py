@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from condbench.conditioning import Adapter, Context, DenseConditioner, Site
+from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
 from condbench_plugins.options import CrossAttentionOptions
 
 
@@ -55,7 +55,7 @@ class CrossAttentionConditioner(DenseConditioner):
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
         """Attention at hidden and output sites."""
-        if site.role == "input":
+        if site.role not in EVERY_LAYER:
             return None
         return CrossAttention(site.channels, dim, self.options.heads, self.options.head_width)
 

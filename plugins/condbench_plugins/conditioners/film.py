@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from condbench.conditioning import Adapter, Context, DenseConditioner, Site
+from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
 
 
 class Film(Adapter):
@@ -28,7 +28,7 @@ class FilmConditioner(DenseConditioner):
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
         """Modulation at hidden and output sites."""
-        return None if site.role == "input" else Film(site.channels, dim)
+        return Film(site.channels, dim) if site.role in EVERY_LAYER else None
 
 
 def make(options: None) -> FilmConditioner:

@@ -6,7 +6,7 @@ model, so each gets a K-th of the budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ class OnePerLabel(Model):
         super().__init__()
         self.models = nn.ModuleList(models)
         self.batch_size = self._model(0).batch_size
+        self.likelihood = self._model(0).likelihood
 
     def _model(self, label: int) -> Model:
         model = self.models[label]
@@ -67,11 +68,20 @@ class OnePerLabel(Model):
         for k in range(len(self.models)):
             self._model(k).after_step(phase)
 
+    def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
+        """Each x under its label's model."""
+        pieces = [(at, model.log_likelihood(x[at], u[at], generator)) for model, at in self._routed(u)]
+        return _in_order(pieces)
+
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Each x from its label's model."""
-        pieces = [(at, model.sample(u[at], generator)) for model, at in self._routed(u)]
-        order = torch.cat([at for at, _ in pieces]).argsort()
-        return torch.cat([x for _, x in pieces])[order]
+        return _in_order([(at, model.sample(u[at], generator)) for model, at in self._routed(u)])
+
+
+def _in_order(pieces: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Pieces of a batch, each with the positions of its samples, put together again."""
+    order = torch.cat([at for at, _ in pieces]).argsort()
+    return torch.cat([values for _, values in pieces])[order]
 
 
 class LabelSampling:

@@ -12,7 +12,9 @@ class NoConditioner:
 
     def lift(self, build: Build, task: Task, make_encoder: MakeEncoder) -> Model:
         """The model as it is, deaf to u."""
-        return build(task, Conditioned)
+        model = build(task, Conditioned)
+        model.guidance = None  # there is nothing to lean towards
+        return model
 
 
 def make(options: None) -> NoConditioner:

@@ -36,7 +36,7 @@ class Critic(nn.Module):
         self.convolutions = nn.ModuleList(Conv2d(width, width) for _ in range(depth))
         self.gather = Conv2d(width, width, stride=2)
         self.summary = nn.Linear(width * positions, _SUMMARY)
-        self.output = Site(_SUMMARY, role="output")
+        self.output = Site(_SUMMARY, role="score")
         self.last = nn.Linear(_SUMMARY, 1)
 
     def forward(self, x: Tensor, c: Context | None) -> Tensor:

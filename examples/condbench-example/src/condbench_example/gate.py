@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from condbench.conditioning import Adapter, Context, DenseConditioner, Site
+from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
 
 
 class Gate(Adapter):
@@ -31,7 +31,7 @@ class GateConditioner(DenseConditioner):
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
         """A gate at every layer behind the first. None would leave a site empty."""
-        return None if site.role == "input" else Gate(site.channels, dim)
+        return Gate(site.channels, dim) if site.role in EVERY_LAYER else None
 
 
 def make(options: None) -> GateConditioner:

@@ -22,7 +22,6 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         summary="a normalising flow of affine couplings, trained on its exact likelihood",
         # Capabilities that conditioners may need. Its features are vectors, so there are no "positions" to offer, and
         # AdaIN is skipped with that reason.
-        offers=frozenset({"likelihood"}),
         paper="Dinh et al. 2017, arXiv:1605.08803",
     )
 
