@@ -14,6 +14,7 @@ from condbench.specs import Better
 
 State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
 Precision = Literal["fp32", "bf16"]
+Track = Literal["same-backbone", "same-size"]
 
 
 class Record(BaseModel):
@@ -28,7 +29,8 @@ class Choice(Record):
     name: str
     distribution: str
     options: dict[str, JsonValue] = {}
-    changed: dict[str, JsonValue] = Field({}, description="the options that differ from their defaults")
+    changed: dict[str, JsonValue] = Field({}, description="the options that were asked for and are not the defaults")
+    sized: dict[str, JsonValue] = Field({}, description="the options that the track same-size has solved for")
 
     def __str__(self) -> str:
         """The form that the command line takes: ``flow[width=64]``."""
@@ -48,6 +50,10 @@ class Settings(Record):
     encoders: tuple[str, ...]
     timeout_seconds: float
     memory_bytes: int
+    track: Track = "same-backbone"
+    guidance_scales: tuple[float, ...] = Field((), description="scales to sample at once more, for the guidance sweep")
+    guidance_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
+    compile: bool = False
 
 
 class Cell(Record):
@@ -108,6 +114,13 @@ class MetricRow(Record):
     summary: str = Field("", description="what it measures, in words")
 
 
+class Guided(Record):
+    """What the same trained cell measures when its samples lean towards u; the main table has none of it."""
+
+    scale: float
+    metrics: tuple[MetricRow, ...]
+
+
 class CellResult(Record):
     """result.json: the end of a cell, whichever it was."""
 
@@ -118,6 +131,7 @@ class CellResult(Record):
     ended_by: str = Field("", description="the budget's resource that ended training")
     provenance: Provenance
     metrics: tuple[MetricRow, ...] = ()
+    guided: tuple[Guided, ...] = Field((), description="the guidance sweep, if the suite has one")
     labels: tuple[str, ...] = Field((), description="the names of the task's classes, if it has any")
     stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""
@@ -159,3 +173,4 @@ class RunInfo(Record):
     plugins: list[PluginState]
     jobs: int = 1
     executor: str = "local"
+    within_seconds: float | None = Field(None, description="the time that the run was told to end in, if it was")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condbench.errors import UserError, unknown
-from condbench.results import Cell, CellResult, PlannedCell, RunInfo
+from condbench.results import Cell, CellResult, MetricRow, PlannedCell, RunInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ class Run:
 
 COLUMNS = (
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "value", "low", "high", "n", "unit", "better"),
+    *("metric", "guidance", "value", "low", "high", "n", "unit", "better", "note"),
 )
 
 
@@ -156,19 +156,23 @@ def _identity(cell: Cell) -> dict[str, object]:
 
 def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[str, object]]:
     ended = {**common, "status": result.state, "reason": result.reason}
+    rows: list[tuple[float | None, MetricRow]] = [(None, row) for row in result.metrics]
+    rows += [(guided.scale, row) for guided in result.guided for row in guided.metrics]
     return [
         {
             **ended,
             "metric": row.name,
+            "guidance": scale,
             "value": row.value,
             "low": row.low,
             "high": row.high,
             "n": row.n,
             "unit": row.unit,
             "better": row.better,
+            "note": row.note,
             "reason": row.reason or result.reason,
         }
-        for row in result.metrics
+        for scale, row in rows
     ] or [ended]
 
 

@@ -6,12 +6,22 @@ import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from condbench.budget import Budget
 from condbench.errors import UserError, unknown
+from condbench.results import Track
+
+
+class GuidanceSweep(BaseModel):
+    """Each trained cell that can be guided is sampled again at every scale; the main table stays unguided."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scales: list[Annotated[float, Field(ge=0, le=100)]] = []
+    metrics: list[str] = ["fid", "label_accuracy"]
 
 
 class Suite(BaseModel):
@@ -27,11 +37,14 @@ class Suite(BaseModel):
     seeds: int = Field(1, ge=1, le=1000, description="cells per combination, seeds 0 to seeds - 1")
     budget: Budget
     condition_dropout: float = Field(0.1, ge=0, lt=1, description="share of training conditions that are dropped")
+    track: Track = Field("same-backbone", description="same-size varies widths until all conditioners' sizes agree")
+    guidance: GuidanceSweep = GuidanceSweep()
     samples: int = Field(1996, ge=100, le=1_000_000, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
     encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = Field(False, description="train through torch.compile; needs a C++ compiler on a CPU")
     threads: int = Field(2, ge=1, le=1024, description="processor threads per cell")
     timeout_seconds: float = Field(1800.0, gt=0, description="wall clock per cell, after which it is killed")
     memory_gib: float = Field(4.0, gt=0, description="memory per cell, above which it is killed")
