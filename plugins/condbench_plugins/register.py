@@ -190,3 +190,11 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         better="neither",
         assets=f"{package}.assets:judge_digest",
     )
+    yield MetricSpec(
+        name="bits_per_dimension",
+        target=f"{package}.bits_per_dimension:measure",
+        summary="bits that the model needs for a number of a real test image, given its condition",
+        unit="bits",
+        better="lower",
+        paper="Theis et al. 2016, arXiv:1511.01844",
+    )
