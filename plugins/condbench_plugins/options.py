@@ -21,6 +21,18 @@ class CrossAttentionOptions(Options):
     head_width: int = Field(16, ge=4, description="channels per head")
 
 
+class ConcatOptions(Options):
+    """Options of the label planes."""
+
+    planes: int = Field(8, ge=1, description="label planes that are concatenated to the input's features")
+
+
+class HyperOptions(Options):
+    """Options of the hypernetwork."""
+
+    rank: int = Field(4, ge=1, description="rank of each layer's change")
+
+
 class VaeOptions(Options):
     """Options of the variational autoencoder."""
 
@@ -29,28 +41,45 @@ class VaeOptions(Options):
     latent: int = Field(12, ge=1, description="dimensions of the latent")
 
 
-class DiffusionOptions(Options):
+class GuidanceOptions(Options):
+    """Options of the backbones that classifier-free guidance can steer."""
+
+    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+    guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
+    guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
+
+
+class DiffusionOptions(GuidanceOptions):
     """Options of the diffusion backbone."""
 
     width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
-    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
 
 
-class FlowOptions(Options):
+class FlowOptions(GuidanceOptions):
     """Options of the flow backbone."""
 
     width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
     steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
-    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
 
 
-class GanOptions(Options):
-    """Options of the generative adversarial network."""
+class AdversarialOptions(Options):
+    """Options of the generative adversarial networks."""
 
-    width: int = Field(48, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
+    width: int = Field(48, ge=16, multiple_of=2, description="channels at a quarter of the resolution")
+    fine_width: int = Field(24, ge=8, multiple_of=2, description="channels at half of the resolution")
     latent: int = Field(64, ge=1, description="size of the noise that an image is made of")
     gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
+
+
+class GanOptions(AdversarialOptions):
+    """Options of the generative adversarial network."""
+
+
+class StyleGanOptions(AdversarialOptions):
+    """Options of the style-based generative adversarial network."""
+
+    mixing: float = Field(0.9, ge=0, le=1, description="share of training images that mix two styles")
 
 
 class EbmOptions(Options):

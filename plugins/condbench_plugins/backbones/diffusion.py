@@ -1,10 +1,12 @@
 """Diffusion: a denoiser at every noise level, in the design of Karras et al. 2022 ("EDM", arXiv:2206.00364).
 
-x = data + sigma * noise. `build` is what the registry names.
+z = data + sigma * noise. `Diffusion` takes any network and data of any shape; `build`, which the registry names, gives
+it a U-Net on images.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -12,81 +14,135 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Wrap
-from condbench.model import Model
+from condbench.model import ScoreModel
 from condbench.specs import Task
-from condbench_plugins.networks.guidance import guided
+from condbench_plugins.networks.bound import log_likelihood_of_images
+from condbench_plugins.networks.guidance import Interval, guided
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import DiffusionOptions
 
-_SIGMA_DATA = 0.5  # deviation of images in [-1, 1], about
-_SIGMA_MIN, _SIGMA_MAX, _RHO = 0.02, 40.0, 7.0  # the sampler's noise levels
-_LOG_SIGMA_MEAN, _LOG_SIGMA_DEVIATION = -0.4, 1.2  # the noise levels trained on
+# Noise levels in units of the data's deviation: the sampler's ends, and what training draws.
+_SIGMA_MIN, _SIGMA_MAX, _RHO = 0.04, 80.0, 7.0
+_LOG_SIGMA_MEAN, _LOG_SIGMA_DEVIATION = 0.3, 1.2
+
+SIGMA_DATA = 0.5
+"""The deviation of images in [-1, 1], about."""
 
 
-class Diffusion(Model):
-    """A denoiser D(x, sigma, u) around a network F of unit scale, which is called as ``F(x, t, u=u)``."""
+class Diffusion(ScoreModel):
+    """A denoiser D(z, sigma, u) around a network F of unit scale, which is called as ``F(z, t, u=u)``.
+
+    Args:
+        net: F, which maps (B, *shape) at noise levels (B,), as ln(sigma) / 4, to (B, *shape).
+        shape: of the data, without the batch.
+        steps: of the sampler, one network evaluation each.
+        guidance: the scale of classifier-free guidance; 1 is none.
+        interval: the noise levels at which sampling is guided.
+        sigma_data: the deviation of the data.
+    """
 
     batch_size = 32
+    likelihood = "lower bound (ELBO)"
 
-    def __init__(self, net: nn.Module, shape: tuple[int, ...], options: DiffusionOptions) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        shape: tuple[int, ...],
+        *,
+        steps: int,
+        guidance: float = 1.0,
+        interval: Interval = Interval(),  # noqa: B008 - frozen
+        sigma_data: float = SIGMA_DATA,
+    ) -> None:
         super().__init__()
-        self.net, self.shape, self.options = net, shape, options
+        self.net, self.shape, self.steps, self.sigma_data = net, shape, steps, sigma_data
+        self.guidance: float = guidance
+        self.interval = interval
+
+    def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Noise levels are log-normal: most of training goes where there is most to learn (EDM, section 5)."""
+        normal = torch.randn(len(x), device=x.device)
+        sigma = self.sigma_data * (_LOG_SIGMA_MEAN + _LOG_SIGMA_DEVIATION * normal).exp()
+        return x + _like(sigma, x) * torch.randn_like(x), sigma
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
         """E |F - target|^2: the denoising error, weighted so that it has unit scale at every level (EDM, eq. 8)."""
-        sigma = (_LOG_SIGMA_MEAN + _LOG_SIGMA_DEVIATION * torch.randn(len(x), device=x.device)).exp()
-        noisy = x + sigma[:, None, None, None] * torch.randn_like(x)
-        skip, out = _skip_and_out(sigma)
-        return F.mse_loss(self._network(noisy, sigma, u, scale=1.0), (x - skip * noisy) / out)
+        z, sigma = self.noised(x)
+        skip, out = self._skip_and_out(_like(sigma, z))
+        return F.mse_loss(self._network(z, sigma, u, scale=1.0), (x - skip * z) / out)
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.parameters())
+        return muon_and_adamw(self, self.phase_parameters(phase))
+
+    def denoise(self, z: Tensor, sigma: Tensor, u: Condition, scale: float = 1.0) -> Tensor:
+        """D(z, sigma, u) = c_skip z + c_out F (EDM, eq. 7) at noise levels (B,), steered by `guide` if there is one.
+
+        D is affine in F, so that guiding F by ``scale`` guides D.
+        """
+        skip, out = self._skip_and_out(_like(sigma, z))
+        data = skip * z + out * self._network(z, sigma, u, scale)
+        if self.guide is not None:
+            data = data + _like(sigma, z) ** 2 * self.guide(z, sigma, u)
+        return data
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2), one network evaluation a step.
 
-        With alpha = 1 and h the step in log(1 / sigma), its update is an interpolation between x and an estimate
+        With alpha = 1 and h the step in log(1 / sigma), its update is an interpolation between z and an estimate
         of the data that is extrapolated from the last two.
         """
-        sigmas = noise_levels(self.options.steps, generator.device)
-        x = sigmas[0] * torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
-        steps = (sigmas[:-1] / sigmas[1:]).log()
-        data = self._denoise(x, sigmas[0], u)
+        sigmas = self.noise_levels(self.steps)
+        z = sigmas[0] * torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
+        data = self._guided(z, sigmas[0], u)
         trend = torch.zeros_like(data)
-        for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-            x = torch.lerp(data + steps[i] / 2 * trend, x, sigma_next / sigma)
-            earlier, data = data, self._denoise(x, sigma_next, u)
-            trend = (data - earlier) / steps[i]
+        for sigma, sigma_next in pairwise(sigmas):
+            step = math.log(sigma / sigma_next)
+            z = torch.lerp(data + step / 2 * trend, z, sigma_next / sigma)
+            earlier, data = data, self._guided(z, sigma_next, u)
+            trend = (data - earlier) / step
         return data
 
-    def _denoise(self, x: Tensor, sigma: Tensor, u: Condition) -> Tensor:
-        """D(x, sigma, u) = c_skip x + c_out F (EDM, eq. 7). It is affine in F, so guiding F guides D."""
-        sigma = sigma.expand(len(x))
-        skip, out = _skip_and_out(sigma)
-        return skip * x + out * self._network(x, sigma, u, self.options.guidance)
+    def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
+        """The bound of `condbench_plugins.networks.bound` for images; guidance by scale is left out."""
+        ends = self.noise_levels(2)
+        return log_likelihood_of_images(
+            lambda z, sigma: self.denoise(z, sigma, u), x, generator, sigma_min=ends[1], sigma_max=ends[0]
+        )
 
-    def _network(self, x: Tensor, sigma: Tensor, u: Condition, scale: float) -> Tensor:
-        """F(c_in x, c_noise, u) (EDM, table 1)."""
-        unit = x / (sigma**2 + _SIGMA_DATA**2).sqrt()[:, None, None, None]
+    def noise_levels(self, steps: int) -> list[float]:
+        """The sampler's noise levels, from the largest to the smallest (EDM, eq. 5)."""
+        high, low = _SIGMA_MAX ** (1 / _RHO), _SIGMA_MIN ** (1 / _RHO)
+        return [self.sigma_data * (high + i / (steps - 1) * (low - high)) ** _RHO for i in range(steps)]
+
+    def _guided(self, z: Tensor, sigma: float, u: Condition) -> Tensor:
+        """The sampler's estimate of the data at one noise level."""
+        return self.denoise(z, z.new_full((len(z),), sigma), u, self.interval.scale(sigma, self.guidance))
+
+    def _network(self, z: Tensor, sigma: Tensor, u: Condition, scale: float) -> Tensor:
+        """F(c_in z, c_noise, u) (EDM, table 1)."""
+        unit = z / (_like(sigma, z) ** 2 + self.sigma_data**2).sqrt()
         return guided(self.net, unit, sigma.log() / 4, u, scale)
 
-
-def _skip_and_out(sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """The coefficients c_skip and c_out of the denoiser at noise levels (B,) (EDM, table 1): (B, 1, 1, 1) each."""
-    sigma = sigma[:, None, None, None]
-    variance = sigma**2 + _SIGMA_DATA**2
-    return _SIGMA_DATA**2 / variance, sigma * _SIGMA_DATA / variance.sqrt()
+    def _skip_and_out(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The coefficients c_skip and c_out of the denoiser (EDM, table 1), in the shape of ``sigma``."""
+        variance = sigma**2 + self.sigma_data**2
+        return self.sigma_data**2 / variance, sigma * self.sigma_data / variance.sqrt()
 
 
-def noise_levels(steps: int, device: torch.device) -> Tensor:
-    """The sampler's noise levels from the largest to the smallest (EDM, eq. 5): (steps,)."""
-    ends = _SIGMA_MAX ** (1 / _RHO), _SIGMA_MIN ** (1 / _RHO)
-    return torch.linspace(*ends, steps, device=device) ** _RHO
+def _like(sigma: Tensor, x: Tensor) -> Tensor:
+    """Noise levels (B,) with as many dimensions as x."""
+    return sigma.view(-1, *[1] * (x.ndim - 1))
 
 
 def build(task: Task, wrap: Wrap, options: DiffusionOptions) -> Diffusion:
     """A denoiser of the task's images."""
     shape = task.target.shape
-    return Diffusion(wrap(UNet(shape, options.width)), shape, options)
+    return Diffusion(
+        wrap(UNet(shape, options.width)),
+        shape,
+        steps=options.steps,
+        guidance=options.guidance,
+        interval=Interval(options.guidance_low, options.guidance_high),
+    )

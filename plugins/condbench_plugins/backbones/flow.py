@@ -1,61 +1,126 @@
 """Flow matching: a velocity field that carries noise to data along straight lines.
 
-Lipman et al. 2023, arXiv:2210.02747; Liu et al. 2023, arXiv:2209.03003. `build` is what the registry names.
+Lipman et al. 2023, arXiv:2210.02747; Liu et al. 2023, arXiv:2209.03003. x_t = (1 - t) noise + t data; so x_t / t is
+data + sigma * noise with sigma = (1 - t) / t, and a velocity is a score in disguise. `build` is what the registry
+names.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Wrap
-from condbench.model import Model
+from condbench.model import ScoreModel
 from condbench.specs import Task
-from condbench_plugins.networks.guidance import guided
+from condbench_plugins.networks.bound import log_likelihood_of_images
+from condbench_plugins.networks.guidance import Interval, guided
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import FlowOptions
 
+# The bound of the likelihood runs between these noise levels.
+_SIGMA_MIN, _SIGMA_MAX = 0.02, 40.0
 
-class Flow(Model):
-    """dx/dt = v(x, t, u) from noise at t = 0 to data at t = 1; ``velocity`` is called as ``v(x, t, u=u)``."""
+
+class Flow(ScoreModel):
+    """dx/dt = v(x, t, u) from noise at t = 0 to data at t = 1; ``velocity`` is called as ``v(x, t, u=u)``.
+
+    Args:
+        velocity: maps (B, *shape) at times (B,) to (B, *shape).
+        shape: of the data, without the batch.
+        steps: of the sampler, two network evaluations each.
+        guidance: the scale of classifier-free guidance; 1 is none.
+        interval: the noise levels at which sampling is guided.
+    """
 
     batch_size = 32
+    likelihood = "lower bound (ELBO)"
 
-    def __init__(self, velocity: nn.Module, shape: tuple[int, ...], options: FlowOptions) -> None:
+    def __init__(
+        self,
+        velocity: nn.Module,
+        shape: tuple[int, ...],
+        *,
+        steps: int,
+        guidance: float = 1.0,
+        interval: Interval = Interval(),  # noqa: B008 - frozen
+    ) -> None:
         super().__init__()
-        self.velocity, self.shape, self.options = velocity, shape, options
+        self.velocity, self.shape, self.steps = velocity, shape, steps
+        self.guidance: float = guidance
+        self.interval = interval
+
+    def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x_t / t, and (1 - t) / t, at the times that training draws."""
+        t = _times(x)
+        sigma = (1 - t) / t
+        return x + _like(sigma, x) * torch.randn_like(x), sigma
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
         """The regression on straight lines, E |v(x_t, t, u) - (x - noise)|^2 (Lipman et al., eq. 23)."""
         noise = torch.randn_like(x)
-        # What is hard to learn lies in the middle of the path (Esser et al. 2024, arXiv:2403.03206, eq. 19).
-        t = torch.randn(len(x), device=x.device).sigmoid()
-        x_t = torch.lerp(noise, x, t[:, None, None, None])
+        t = _times(x)
+        x_t = torch.lerp(noise, x, _like(t, x))
         return F.mse_loss(self.velocity(x_t, t, u=u).float(), x - noise)
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.parameters())
+        return muon_and_adamw(self, self.phase_parameters(phase))
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Heun's second-order method on an even grid of times."""
         x = torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
-        times = torch.linspace(0, 1, self.options.steps + 1, device=x.device)
-        for t, t_next in pairwise(times):
-            slope = self._slope(x, t, u)
-            end = self._slope(x + (t_next - t) * slope, t_next, u)
-            x = x + (t_next - t) * (slope + end) / 2
+        step = 1 / self.steps
+        for i in range(self.steps):
+            slope = self._slope(x, i / self.steps, u)
+            end = self._slope(x + step * slope, (i + 1) / self.steps, u)
+            x = x + step * (slope + end) / 2
         return x
 
-    def _slope(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
-        return guided(self.velocity, x, t.expand(len(x)), u, self.options.guidance)
+    def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
+        """The bound of `condbench_plugins.networks.bound` for images; guidance by scale is left out."""
+
+        def denoise(z: Tensor, sigma: Tensor) -> Tensor:
+            t = 1 / (1 + sigma)
+            time = _like(t, z)
+            data = time * z + (1 - time) * guided(self.velocity, time * z, t, u, 1.0)
+            return data if self.guide is None else data + _like(sigma, z) ** 2 * self.guide(z, sigma, u)
+
+        return log_likelihood_of_images(denoise, x, generator, sigma_min=_SIGMA_MIN, sigma_max=_SIGMA_MAX)
+
+    def _slope(self, x: Tensor, t: float, u: Condition) -> Tensor:
+        """The velocity at one time, guided and steered."""
+        sigma = (1 - t) / t if t else math.inf
+        scale = self.interval.scale(sigma, self.guidance)
+        velocity = guided(self.velocity, x, x.new_full((len(x),), t), u, scale)
+        if self.guide is None or not 0 < sigma < math.inf:
+            return velocity
+        # The estimate of the data is x + (1 - t) v, and it moves by sigma^2 times the guide.
+        return velocity + (1 - t) / t**2 * self.guide(x / t, x.new_full((len(x),), sigma), u)
+
+
+def _times(x: Tensor) -> Tensor:
+    """The times that training draws, (B,): what is hard to learn lies in the middle of the path (Esser et al. 2024,
+    arXiv:2403.03206, eq. 19)."""
+    return torch.randn(len(x), device=x.device).sigmoid()
+
+
+def _like(t: Tensor, x: Tensor) -> Tensor:
+    """Times or noise levels (B,) with as many dimensions as x."""
+    return t.view(-1, *[1] * (x.ndim - 1))
 
 
 def build(task: Task, wrap: Wrap, options: FlowOptions) -> Flow:
     """A flow on the task's images."""
     shape = task.target.shape
-    return Flow(wrap(UNet(shape, options.width)), shape, options)
+    return Flow(
+        wrap(UNet(shape, options.width)),
+        shape,
+        steps=options.steps,
+        guidance=options.guidance,
+        interval=Interval(options.guidance_low, options.guidance_high),
+    )

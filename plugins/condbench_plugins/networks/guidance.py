@@ -1,13 +1,31 @@
-"""Classifier-free guidance, shared by the backbones whose network estimates a direction: flow and diffusion."""
+"""Classifier-free guidance, shared by the backbones whose network estimates a direction: flow, diffusion and others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from condbench.conditioning import Condition
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The noise levels at which sampling is guided, both ends included; without ``high`` there is no upper end.
+
+    Guidance hurts where noise hides everything, and is idle where it hides nothing (Kynkäänniemi et al. 2024,
+    arXiv:2404.07724).
+    """
+
+    low: float = 0.0
+    high: float | None = None
+
+    def scale(self, sigma: float, guidance: float) -> float:
+        """The scale of guidance at a noise level, where data = 1 and noise = sigma: 1 outside the interval."""
+        inside = self.low <= sigma and (self.high is None or sigma <= self.high)
+        return guidance if inside else 1.0
 
 
 def guided(net: Callable[..., Tensor], x: Tensor, t: Tensor, u: Condition, scale: float) -> Tensor:
@@ -18,7 +36,7 @@ def guided(net: Callable[..., Tensor], x: Tensor, t: Tensor, u: Condition, scale
 
     Args:
         net: called as ``net(x, t, u=u)``; its estimates have the shape of x.
-        x: (B, C, H, W).
+        x: (B, *shape).
         t: times or noise levels (B,).
         u: a batch of conditions.
         scale: of the guidance.
