@@ -36,7 +36,17 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:GanOptions",
         summary="a generator against a discriminator",
         offers=frozenset({"critic", "positions"}),
+        sizes=("width", "fine_width"),
         paper="Goodfellow et al. 2014, arXiv:1406.2661",
+    )
+    yield BackboneSpec(
+        name="stylegan",
+        target=f"{package}.stylegan:build",
+        options=f"{_OPTIONS}:StyleGanOptions",
+        summary="a generator whose every layer is modulated by a mapped noise, against a discriminator",
+        offers=frozenset({"critic", "positions"}),
+        sizes=("width", "fine_width"),
+        paper="Karras et al. 2019, arXiv:1812.04948; Karras et al. 2020, arXiv:1912.04958",
     )
     yield BackboneSpec(
         name="vae",
@@ -105,6 +115,28 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         options=f"{_OPTIONS}:CrossAttentionOptions",
         summary="every position attends to the tokens of u, in every layer",
         paper="Rombach et al. 2022, arXiv:2112.10752",
+    )
+    yield ConditionerSpec(
+        name="concat",
+        target=f"{package}.concat:make",
+        options=f"{_OPTIONS}:ConcatOptions",
+        summary="label planes are concatenated to the features at the input",
+        needs=frozenset({"positions"}),
+        paper="Reed et al. 2016, arXiv:1605.05396",
+    )
+    yield ConditionerSpec(
+        name="projection",
+        target=f"{package}.projection:make",
+        summary="the critic's score gets an inner product with the embedding; FiLM where there is no score",
+        needs=frozenset({"critic"}),
+        paper="Miyato & Koyama 2018, arXiv:1802.05637",
+    )
+    yield ConditionerSpec(
+        name="hyper",
+        target=f"{package}.hyper:make",
+        options=f"{_OPTIONS}:HyperOptions",
+        summary="a low-rank change of the weights in every layer, generated from u",
+        paper="Ha et al. 2017, arXiv:1609.09106; Hu et al. 2022, arXiv:2106.09685",
     )
 
 

@@ -1,35 +1,47 @@
-"""The generative adversarial network: who trains whom, its penalty against autograd, and that it learns u."""
+"""The adversarial networks: who trains whom, their penalty against autograd, and that they learn u."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
 
 from condbench.budget import Budget
-from condbench.conditioning import Condition, Conditioned, ConditionEncoder
+from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Wrap
 from condbench.specs import Domain, Task
 from condbench.training import train
-from condbench_plugins.backbones.gan import Gan, build
+from condbench_plugins.backbones import gan, stylegan
 from condbench_plugins.conditioners import film
 from condbench_plugins.encoders.table import Table
-from condbench_plugins.options import GanOptions
+from condbench_plugins.networks.adversarial import AdversarialModel
+from condbench_plugins.options import GanOptions, StyleGanOptions
 
 CLASSES = 4
-OPTIONS = GanOptions(width=16, latent=4)
+SMALL = {"width": 16, "fine_width": 8, "latent": 4}
+Build = Callable[[Task, Wrap], AdversarialModel]
+
+
+def build_gan(task: Task, wrap: Wrap, **options: float) -> AdversarialModel:
+    return gan.build(task, wrap, GanOptions(**SMALL | options))
+
+
+def build_stylegan(task: Task, wrap: Wrap) -> AdversarialModel:
+    return stylegan.build(task, wrap, StyleGanOptions(**SMALL))
+
+
+BUILDS = pytest.mark.parametrize("build", [build_gan, build_stylegan], ids=["gan", "stylegan"])
 
 
 def task(*shape: int) -> Task:
     return Task(Domain("image", shape), (Domain("class", (), CLASSES),))
 
 
-def conditional(*shape: int, options: GanOptions = OPTIONS) -> Gan:
+def conditional(build: Build, *shape: int) -> AdversarialModel:
     torch.manual_seed(0)
-    model = film.make(None).lift(
-        lambda t, wrap: build(t, wrap, options), task(*shape), lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
-    )
-    assert isinstance(model, Gan)
+    model = film.make(None).lift(build, task(*shape), lambda: ConditionEncoder([Table(CLASSES, 16)], 16))
+    assert isinstance(model, AdversarialModel)
     return model
 
 
@@ -41,8 +53,9 @@ def bars(count: int) -> tuple[torch.Tensor, Condition]:
     return x, Condition.of(labels)
 
 
-def test_each_phase_moves_its_own_network_only() -> None:
-    model = conditional(1, 8, 8)
+@BUILDS
+def test_each_phase_moves_its_own_network_only(build: Build) -> None:
+    model = conditional(build, 1, 8, 8)
     x, u = bars(8)
     for phase, mine, other in [
         ("discriminator", model.discriminator, model.generator),
@@ -61,8 +74,8 @@ def test_the_penalty_is_the_squared_gradient_at_real_images() -> None:
     weight = 0.7
     x, u = bars(1)
     x, u = x.repeat(4096, 1, 1, 1), u.repeat(4096)
-    plain = conditional(1, 8, 8, options=GanOptions(width=16, latent=4, gradient_penalty=0))
-    penalised = conditional(1, 8, 8, options=GanOptions(width=16, latent=4, gradient_penalty=weight))
+    plain = conditional(partial(build_gan, gradient_penalty=0), 1, 8, 8)
+    penalised = conditional(partial(build_gan, gradient_penalty=weight), 1, 8, 8)
     with torch.no_grad():
         torch.manual_seed(1)
         without = plain.loss("discriminator", x, u)
@@ -73,8 +86,9 @@ def test_the_penalty_is_the_squared_gradient_at_real_images() -> None:
     assert float((within - without) / weight) == pytest.approx(float(gradient.square().sum()), rel=0.1)
 
 
-def test_trains_to_images_that_obey_the_label() -> None:
-    model = conditional(1, 8, 8)
+@BUILDS
+def test_trains_to_images_that_obey_the_label(build: Build) -> None:
+    model = conditional(build, 1, 8, 8)
 
     def batches() -> Iterator[tuple[torch.Tensor, Condition]]:
         while True:
@@ -94,9 +108,10 @@ def test_trains_to_images_that_obey_the_label() -> None:
     assert (brightest == 2 * u.parts[0]).float().mean() > 0.9
 
 
-def test_samples_of_any_shape_are_decided_by_the_seed_and_stay_in_range() -> None:
+@BUILDS
+def test_samples_of_any_shape_are_decided_by_the_seed_and_stay_in_range(build: Build) -> None:
     torch.manual_seed(0)
-    model = build(task(3, 32, 32), Conditioned, OPTIONS)
+    model = build(task(3, 32, 32), Conditioned)
     u = Condition.of(torch.arange(CLASSES))
     first, again, other = (model.sample(u, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == (CLASSES, 3, 32, 32)

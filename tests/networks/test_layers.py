@@ -10,6 +10,7 @@ from condbench.errors import UserError
 from condbench_plugins.networks.critic import Critic
 from condbench_plugins.networks.fsq import CodeAutoencoder
 from condbench_plugins.networks.generator import Generator
+from condbench_plugins.networks.style_generator import StyleGenerator
 from condbench_plugins.networks.unet import UNet
 
 Shape = tuple[int, ...]
@@ -21,8 +22,9 @@ Shape = tuple[int, ...]
     [
         ("the U-Net of flow and diffusion", lambda shape: UNet(shape, width=16)),
         ("the autoencoder of ar", lambda shape: CodeAutoencoder(shape, (4, 3), width=16)),
-        ("the generator of gan", lambda shape: Generator(shape, latent=4, width=16)),
-        ("the critic of gan and ebm", lambda shape: Critic(shape, width=16, depth=1)),
+        ("the generator of gan", lambda shape: Generator(shape, latent=4, width=16, fine_width=8)),
+        ("the generator of stylegan", lambda shape: StyleGenerator(shape, latent=4, width=16, fine_width=8)),
+        ("the critic of gan, stylegan and ebm", lambda shape: Critic(shape, width=16, depth=1)),
     ],
 )
 def test_an_image_that_cannot_be_halved_twice_is_refused(

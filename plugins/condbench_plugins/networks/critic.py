@@ -1,4 +1,4 @@
-"""A network that gives an image one number: the discriminator of `backbones.gan`, the energy of `backbones.ebm`."""
+"""A network that gives an image one number: the discriminator of a GAN, the energy of `backbones.ebm`."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ class Critic(nn.Module):
 
     Args:
         shape: (C, H, W) of the images, H and W divisible by 4.
-        width: channels at a quarter of the resolution; half as many at half of it.
+        width: channels at a quarter of the resolution.
         depth: residual blocks.
+        fine_width: channels at half of the resolution; half of ``width`` if left out.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, depth: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, depth: int, fine_width: int | None = None) -> None:
         super().__init__()
-        channels, height, columns = divisible_by_4(shape, "the critic of gan and ebm")
+        channels, height, columns = divisible_by_4(shape, "the critic of gan, stylegan and ebm")
         positions = -(-height // 8) * -(-columns // 8)
-        self.first = Conv2d(4 * channels, width // 2)
-        self.input = Site(width // 2, role="input")
-        self.shrink = Conv2d(width // 2, width, stride=2)
+        fine_width = width // 2 if fine_width is None else fine_width
+        self.first = Conv2d(4 * channels, fine_width)
+        self.input = Site(fine_width, role="input")
+        self.shrink = Conv2d(fine_width, width, stride=2)
         self.sites = nn.ModuleList(Site(width) for _ in range(depth))
         self.convolutions = nn.ModuleList(Conv2d(width, width) for _ in range(depth))
+        self.gates = nn.ModuleList(Site(width, role="branch") for _ in range(depth))
         self.gather = Conv2d(width, width, stride=2)
         self.summary = nn.Linear(width * positions, _SUMMARY)
         self.output = Site(_SUMMARY, role="score")
@@ -43,8 +46,8 @@ class Critic(nn.Module):
         """(B, C, H, W) -> (B,), in float32."""
         h = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
         h = self.shrink(F.silu(self.input(self.first(h), c)))
-        for site, convolution in zip(self.sites, self.convolutions, strict=True):
-            h = h + convolution(F.silu(site(h, c)))
+        for site, convolution, gate in zip(self.sites, self.convolutions, self.gates, strict=True):
+            h = h + gate(convolution(F.silu(site(h, c))), c)
         h = self.summary(F.silu(self.gather(F.silu(h))).flatten(1))
         score: Tensor = self.last(self.output(F.silu(h), c))
         return score[:, 0].float()

@@ -13,15 +13,16 @@ _HIDDEN = 128  # channels of the vector that the noise is mapped to
 
 
 class _Block(nn.Module):
-    """h + convolution(SiLU(site(h)))."""
+    """h + gate(convolution(SiLU(site(h))))."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.site = Site(channels, norm=ChannelNorm())
         self.convolution = Conv2d(channels, channels)
+        self.gate = Site(channels, role="branch")
 
     def forward(self, h: Tensor, c: Context | None) -> Tensor:
-        change: Tensor = self.convolution(F.silu(self.site(h, c)))
+        change: Tensor = self.gate(self.convolution(F.silu(self.site(h, c))), c)
         return h + change
 
 
@@ -34,21 +35,22 @@ class Generator(nn.Module):
     Args:
         shape: (C, H, W) of the images, H and W divisible by 4.
         latent: size of the noise.
-        width: channels at a quarter of the resolution; half as many at half of it.
+        width: channels at a quarter of the resolution.
+        fine_width: channels at half of it.
     """
 
-    def __init__(self, shape: tuple[int, ...], latent: int, width: int) -> None:
+    def __init__(self, shape: tuple[int, ...], latent: int, width: int, fine_width: int) -> None:
         super().__init__()
         channels, height, columns = divisible_by_4(shape, "the generator of gan")
         self.first = nn.Linear(latent, _HIDDEN)
-        self.input = Site(_HIDDEN, role="input")
+        self.input = Site(_HIDDEN, dim=-1, role="input")
         self.spread = nn.Linear(_HIDDEN, height // 4 * (columns // 4) * width)
         self.unflatten = nn.Unflatten(1, (height // 4, columns // 4, width))
         self.coarse = nn.ModuleList(_Block(width) for _ in range(2))
-        self.grow = Conv2d(width, 2 * width, 1)
-        self.fine = _Block(width // 2)
-        self.output = Site(width // 2, role="output", norm=ChannelNorm())
-        self.last = Conv2d(width // 2, 4 * channels)
+        self.grow = Conv2d(width, 4 * fine_width, 1)
+        self.fine = _Block(fine_width)
+        self.output = Site(fine_width, role="output", norm=ChannelNorm())
+        self.last = Conv2d(fine_width, 4 * channels)
 
     def forward(self, z: Tensor, c: Context | None) -> Tensor:
         """(B, latent) -> (B, C, H, W) in [-1, 1], float32."""

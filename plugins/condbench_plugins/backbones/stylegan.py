@@ -1,0 +1,53 @@
+"""A style-based GAN (Karras et al. 2019, arXiv:1812.04948, and 2020, arXiv:1912.04958), both of whose networks see u.
+
+A mapping network turns noise into a style, which modulates every layer of a synthesis network that starts from a
+constant; fresh noise per position in every layer decides what the style leaves open. In training most images mix two
+styles at a random layer, so that layers do not come to rely on each other's. The discriminator and the losses are those
+of `gan` (`AdversarialModel`): its gradient penalty is R1, as in the papers; path length regularisation, which smooths
+the style space and costs a second backward pass, is left out.
+
+The style is the backbone's own, made of noise: u gets in through sites, in the mapping as in the synthesis network.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from condbench.conditioning import Condition, Conditioned, Wrap
+from condbench.specs import Task
+from condbench_plugins.networks.adversarial import AdversarialModel
+from condbench_plugins.networks.critic import Critic
+from condbench_plugins.networks.style_generator import LAYERS, StyleGenerator
+from condbench_plugins.options import StyleGanOptions
+
+
+class StyleGan(AdversarialModel):
+    """Noise to style to image in one pass; samples come from the generator's average, and do not mix styles."""
+
+    def __init__(self, generator: Conditioned, discriminator: Conditioned, options: StyleGanOptions) -> None:
+        super().__init__(generator, discriminator, options.gradient_penalty)
+        self.latent = options.latent
+        self.mixing = options.mixing
+
+    def generate(self, u: Condition) -> Tensor:
+        """Images of one style up to some layer and another's from there on, for a share ``mixing`` of them."""
+        z, other = torch.randn(2, len(u), self.latent, device=self.device)
+        crossover = torch.randint(1, LAYERS, (len(u),), device=self.device)
+        plain = torch.rand(len(u), device=self.device) >= self.mixing
+        images: Tensor = self.generator(z, u=u, mixed=(other, crossover.masked_fill(plain, LAYERS)))
+        return images
+
+    def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
+        """One pass: (B, C, H, W) in [-1, 1]; the noise in each layer comes from ``generator`` too."""
+        z = torch.randn(len(u), self.latent, generator=generator, device=generator.device)
+        images: Tensor = self.generator(z, u=u, rng=generator)
+        return images
+
+
+def build(task: Task, wrap: Wrap, options: StyleGanOptions) -> StyleGan:
+    """A style-based GAN for images of the task's shape, with u in both networks."""
+    shape = task.target.shape
+    generator = wrap(StyleGenerator(shape, options.latent, options.width, options.fine_width))
+    discriminator = wrap(Critic(shape, options.width, depth=2, fine_width=options.fine_width))
+    return StyleGan(generator, discriminator, options)
