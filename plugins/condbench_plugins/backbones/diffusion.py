@@ -57,7 +57,7 @@ class Diffusion(ScoreModel):
     ) -> None:
         super().__init__()
         self.net, self.shape, self.steps, self.sigma_data = net, shape, steps, sigma_data
-        self.guidance: float = guidance
+        self.guidance = guidance
         self.interval = interval
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:

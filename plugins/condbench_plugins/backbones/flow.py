@@ -51,7 +51,7 @@ class Flow(ScoreModel):
     ) -> None:
         super().__init__()
         self.velocity, self.shape, self.steps = velocity, shape, steps
-        self.guidance: float = guidance
+        self.guidance = guidance
         self.interval = interval
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:

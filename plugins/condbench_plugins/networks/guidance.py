@@ -22,10 +22,13 @@ class Interval:
     low: float = 0.0
     high: float | None = None
 
-    def scale(self, sigma: float, guidance: float) -> float:
-        """The scale of guidance at a noise level, where data = 1 and noise = sigma: 1 outside the interval."""
+    def scale(self, sigma: float, guidance: float | None) -> float:
+        """The scale of guidance at a noise level, where data = 1 and noise = sigma.
+
+        It is 1 outside the interval, and for a model that cannot be guided (``guidance`` is None).
+        """
         inside = self.low <= sigma and (self.high is None or sigma <= self.high)
-        return guidance if inside else 1.0
+        return guidance if inside and guidance is not None else 1.0
 
 
 def guided(net: Callable[..., Tensor], x: Tensor, t: Tensor, u: Condition, scale: float) -> Tensor:
