@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -35,9 +35,10 @@ from condbench.data import Dataset, Split
 from condbench.errors import Diverged, UserError
 from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
 from condbench.model import Model
+from condbench.peak import matrix_rate
 from condbench.provenance import seed
 from condbench.registry import Registry, installed, resolve
-from condbench.results import CellResult, MetricRow, PlannedCell, State
+from condbench.results import CellResult, Guided, MetricRow, PlannedCell, State
 from condbench.specs import Better, MetricSpec
 from condbench.store import Run, write_atomically
 
@@ -53,6 +54,7 @@ class Life:
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.stages: dict[str, float] = {}
         self.metrics: list[MetricRow] = []
+        self.guided: list[Guided] = []
         self.ended_by = ""
         self.labels: tuple[str, ...] = ()
 
@@ -69,6 +71,9 @@ class Life:
             samples = self._sample(model, dataset)
         with self._stage("measure"):
             self._measure(model, samples, dataset)
+        if self.settings.guidance_scales and model.guidance is not None:
+            with self._stage("guide"):
+                self._sweep_guidance(model, dataset)
         return self.end("ok")
 
     def end(self, state: State, reason: str = "") -> CellResult:
@@ -81,6 +86,7 @@ class Life:
             ended_by=self.ended_by,
             provenance=self.planned.provenance,
             metrics=tuple(self.metrics),
+            guided=tuple(self.guided),
             labels=self.labels,
             stages={stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             started=self.started,
@@ -108,6 +114,8 @@ class Life:
             device=model.device,
             homogeneous=model.homogeneous,
         )
+        bf16 = self.settings.precision == "bf16"
+        rate = matrix_rate(model.device, bf16=bf16)
         torch.manual_seed(seed(self.cell, "train"))
         done = training.train(
             model,
@@ -115,7 +123,8 @@ class Life:
             self.cell.budget,
             condition_dropout=self.settings.condition_dropout,
             generator=torch.Generator().manual_seed(seed(self.cell, "dropout")),
-            bf16=self.settings.precision == "bf16",
+            bf16=bf16,
+            compiled=self.settings.compile,
             report=lambda progress: self.report("train", progress),
         )
         self.ended_by = done.ended_by
@@ -123,38 +132,60 @@ class Life:
         self._row("training_samples", done.spent.samples, "images", "neither")
         self._row("training_seconds", done.spent.seconds, "s", "neither")
         self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher")
+        self._row("flops_per_image", done.spent.flops / done.spent.samples, "FLOP/image", "neither")
+        self._row("matrix_rate", rate, "FLOP/s", "neither")
+        self._row("model_flop_utilisation", done.spent.flops / done.spent.seconds / rate, "share", "higher")
         self._row("parameters", sum(p.numel() for p in model.parameters()), "parameters", "neither")
         curve = "".join(json.dumps(asdict(point)) + "\n" for point in done.curve)
         write_atomically(self.path / "curve.jsonl", curve)
         state = {name: value.contiguous().clone() for name, value in model.state_dict().items()}
         write_atomically(self.path / "model.safetensors", save(state))
 
-    def _sample(self, model: Model, dataset: Dataset) -> sampling.Samples:
-        drawn = sampling.draw(
+    def _draw(self, model: Model, dataset: Dataset, stage: str) -> sampling.Samples:
+        return sampling.draw(
             model,
             asked_for(dataset, self.settings.samples),
             dataset.task.target,
             seed(self.cell, "sample"),
             bf16=self.settings.precision == "bf16",
-            report=lambda progress: self.report("sample", progress),
+            report=lambda progress: self.report(stage, progress),
         )
+
+    def _sample(self, model: Model, dataset: Dataset) -> sampling.Samples:
+        drawn = self._draw(model, dataset, "sample")
         self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.timed)
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
         return drawn
 
     def _measure(self, model: Model, drawn: sampling.Samples, dataset: Dataset) -> None:
-        u = tuple(part[_cycle(dataset.test, self.settings.samples)] for part in dataset.test.u)
-        labels = u[0] if dataset.task.condition[0].kind == "class" else None
+        labels = self._asked(dataset)[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
             write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
             write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels, dataset.task.condition[0].size))
-        entries = [self.registry.metrics.get(name) for name in self.settings.metrics]
-        evaluation = Evaluation(
-            dataset, drawn.x, u, torch.device(self.settings.device), model, seed(self.cell, "measure")
-        )
+        self.metrics += self._rows(self.settings.metrics, model, drawn, dataset)
+
+    def _sweep_guidance(self, model: Model, dataset: Dataset) -> None:
+        """Sample the trained model again at every scale of the sweep, from the same noise."""
+        for scale in self.settings.guidance_scales:
+            model.guidance = scale
+            drawn = self._draw(model, dataset, "guide")
+            rows = self._rows(self.settings.guidance_metrics, model, drawn, dataset)
+            self.guided.append(Guided(scale=scale, metrics=tuple(rows)))
+
+    def _rows(
+        self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset
+    ) -> Iterator[MetricRow]:
+        """What metric plugins say of samples."""
+        entries = [self.registry.metrics.get(name) for name in metrics]
+        device = torch.device(self.settings.device)
+        evaluation = Evaluation(dataset, drawn.x, self._asked(dataset), device, model, seed(self.cell, "measure"))
         measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
         for entry in entries:
-            self.metrics.append(_metric_row(entry.spec, measured[entry.qualified]))
+            yield _metric_row(entry.spec, measured[entry.qualified])
+
+    def _asked(self, dataset: Dataset) -> tuple[NDArray[np.generic], ...]:
+        """The conditions that samples are drawn for, as they are stored."""
+        return tuple(part[_cycle(dataset.test, self.settings.samples)] for part in dataset.test.u)
 
 
 def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:

@@ -24,6 +24,7 @@ S = TypeVar("S", bound=Spec)
 
 OWN_ROWS = (
     *("training_flops", "training_samples", "training_seconds", "training_throughput", "parameters"),
+    *("flops_per_image", "model_flop_utilisation", "matrix_rate"),
     *("sampling_throughput", "network_evaluations", "peak_memory"),
 )
 """The metrics that every cell has, whatever plugins measure besides."""
@@ -51,7 +52,7 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None, *, need_data:
     metrics = [entry for entry, _ in _select(suite.metrics, registry.metrics)]
     _check_rows(metrics)
     encoders = _encoders(suite, registry, {kind for entry, _ in datasets for kind in entry.spec.condition_kinds})
-    settings = _settings(suite, metrics, encoders)
+    settings = _settings(suite, registry, metrics, encoders)
 
     planned: list[PlannedCell] = []
     for (dataset, d), (backbone, b), (conditioner, c), seed in product(
@@ -74,7 +75,8 @@ def current_provenance(
 ) -> Provenance:
     """What a cell's result would depend on if it ran now, in this environment."""
     dataset, backbone, conditioner = _entries(cell, registry)
-    metrics = [registry.metrics.get(name) for name in settings.metrics]
+    measured = dict.fromkeys((*settings.metrics, *settings.guidance_metrics))
+    metrics = [registry.metrics.get(name) for name in measured]
     encoders = [registry.encoders.get(name) for name in settings.encoders]
     return Provenance(
         cell=cell,
@@ -224,7 +226,11 @@ def _check_rows(metrics: list[Entry[MetricSpec]]) -> None:
         seen[entry.spec.name] = entry.plugin.distribution
 
 
-def _settings(suite: Suite, metrics: list[Entry[MetricSpec]], encoders: list[Entry[EncoderSpec]]) -> Settings:
+def _settings(
+    suite: Suite, registry: Registry, metrics: list[Entry[MetricSpec]], encoders: list[Entry[EncoderSpec]]
+) -> Settings:
+    swept = suite.guidance.metrics if suite.guidance.scales else []
+    guidance_metrics = [entry for entry, _ in _select(swept, registry.metrics)] if swept else []
     device = machine.choose_device(suite.device)
     return Settings(
         device=device,
@@ -236,6 +242,10 @@ def _settings(suite: Suite, metrics: list[Entry[MetricSpec]], encoders: list[Ent
         encoders=tuple(entry.qualified for entry in encoders),
         timeout_seconds=suite.timeout_seconds,
         memory_bytes=int(suite.memory_gib * 2**30),
+        track=suite.track,
+        guidance_scales=tuple(suite.guidance.scales),
+        guidance_metrics=tuple(entry.qualified for entry in guidance_metrics),
+        compile=suite.compile,
     )
 
 

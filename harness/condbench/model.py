@@ -30,7 +30,7 @@ class Model(nn.Module, ABC):
     """Whether a batch should hold one class only: a hint, set by conditioners that train one model per label."""
 
     guidance: float | None = None
-    """How strongly sampling leans towards u: 1 is P(x|u) itself, more exaggerates it; None where it cannot be said.
+    """How strongly sampling leans towards u: 1 is P(x|u) itself, more exaggerates it; None is 1 for good.
 
     A model that can be guided sets it when it is built, and its sampler reads it at every call, so that one trained
     model can be sampled at several scales.

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from condbench.average import Average
 from condbench.budget import Budget, Spent
@@ -23,6 +23,10 @@ from condbench.model import Model
 
 _CURVE_POINTS = 100
 _REPORT_SECONDS = 0.5
+
+
+Forward = Callable[[str, Tensor, Condition], Tensor]
+"""`Model.forward`, or what stands in for it."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,12 @@ class _Stepper:
         ]
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
 
-    def step(self, forward: nn.Module, model: Model, x: Tensor, u: Condition, progress: float, bf16: bool) -> Tensor:
+    def step(self, forward: Forward, model: Model, x: Tensor, u: Condition, progress: float, bf16: bool) -> Tensor:
         """One optimizer step of this phase; the loss, detached."""
         for parameter in self.others:
             parameter.requires_grad_(False)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=bf16):
-            loss: Tensor = forward(self.phase, x, u)
+            loss = forward(self.phase, x, u)
         loss.backward()  # type: ignore[no-untyped-call]
         for parameter in self.others:
             parameter.requires_grad_(True)
@@ -96,7 +100,8 @@ def train(
     condition_dropout: float,
     generator: torch.Generator,
     bf16: bool,
-    forward: nn.Module | None = None,
+    forward: Forward | None = None,
+    compiled: bool = False,
     report: Callable[[float], None] = lambda progress: None,
 ) -> Training:
     """Train ``model`` until the first limit of ``budget`` is reached.
@@ -112,12 +117,16 @@ def train(
         generator: decides which conditions are dropped (on the CPU).
         bf16: whether losses are computed under bfloat16 autocast.
         forward: a data-parallel wrapper of ``model``; the model itself if left out.
+        compiled: whether losses go through ``torch.compile``; the step that compiles is off the clock.
         report: called with the progress, twice a second at most.
 
     Raises:
         Diverged: when a loss or a trained parameter is not finite.
     """
     model.train()
+    eager = forward or model
+    fast = torch.compile(eager) if compiled else eager
+    warm: set[tuple[str, ...]] = set()
     steppers: dict[str, _Stepper] = {}
     flops_of: dict[tuple[str, ...], float] = {}
     losses: dict[str, list[Tensor]] = {}
@@ -147,11 +156,14 @@ def train(
 
         with nullcontext() if phases in flops_of else count_flops() as count:
             for phase in phases:
-                loss = steppers[phase].step(forward or model, model, x, u, progress, bf16)
+                loss = steppers[phase].step(eager if count else fast, model, x, u, progress, bf16)
                 losses.setdefault(phase, []).append(loss)
         if count is not None:
             flops_of[phases] = count.total
             counting_seconds += time.perf_counter() - start - spent.seconds
+        elif compiled and phases not in warm:
+            warm.add(phases)
+            start += time.perf_counter() - start - spent.seconds
         flops += flops_of[phases]
         samples += len(x)
         steps += 1

@@ -1,0 +1,28 @@
+"""How fast this process multiplies matrices: what a cell's training rate is measured against.
+
+Model-FLOP utilisation (Chowdhery et al. 2022, arXiv:2204.02311, section 4.1) divides by the hardware's peak; here the
+peak is a matrix product's rate with the same threads, precision and device, so that it needs no table of processors.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+_SIZE = {"cpu": 1024}
+_LARGE = 8192  # a GPU is not filled by less
+_ROUNDS = 7
+
+
+def matrix_rate(device: torch.device, *, bf16: bool) -> float:
+    """Floating-point operations per second of a square matrix product, the best of a few: FLOP/s."""
+    size = _SIZE.get(device.type, _LARGE)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    a, b = torch.ones(2, size, size, dtype=dtype, device=device)
+    seconds = []
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        torch.mm(a, b)[0, 0].item()  # .item() waits for a GPU
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)
