@@ -15,11 +15,13 @@ from condbench.results import (
     CellResult,
     Choice,
     Distribution,
+    Guided,
     MetricRow,
     PlannedCell,
     Provenance,
     Settings,
     State,
+    Track,
 )
 from condbench.store import Run
 
@@ -35,6 +37,9 @@ TROUBLE: dict[tuple[str, str], tuple[State, str]] = {
     ("vae", "cross-attention"): ("out-of-memory", "killed at 4.1 GiB; the limit is 4 GiB"),
     ("diffusion", "none"): ("lost", "its process ended with signal 9"),
 }
+ALL_BACKBONES = (*BACKBONES, "dit", "latent-diffusion", "stylegan", "nf", "diffusers-unet")
+ALL_CONDITIONERS = (*CONDITIONERS, "concat", "adaln-zero", "in-context", "projection", "classifier-guidance", "hyper")
+GUIDED = ("diffusion", "flow", "dit", "latent-diffusion")
 UNFINISHED = ("flow", "cross-attention")
 
 Make = Callable[..., Run]
@@ -46,6 +51,12 @@ def choice(name: str, **changed: bool | int | float | str | None) -> Choice:
     return Choice(name=name, distribution="condbench", options=options, changed=changed)
 
 
+def solved(width: int) -> Choice:
+    """flow, with a width that the track same-size has found."""
+    flow = choice("flow")
+    return flow.model_copy(update={"options": {**flow.options, "width": width}, "sized": {"width": width}})
+
+
 def planned(
     backbone: str | Choice = "flow",
     conditioner: str | Choice = "film",
@@ -53,6 +64,7 @@ def planned(
     seed: int = 0,
     budget: Budget | None = None,
     skip: str = "",
+    track: Track = "same-backbone",
 ) -> PlannedCell:
     b = choice(backbone) if isinstance(backbone, str) else backbone
     c = choice(conditioner) if isinstance(conditioner, str) else conditioner
@@ -73,6 +85,7 @@ def planned(
         encoders=("condbench:table",),
         timeout_seconds=600.0,
         memory_bytes=4 * 2**30,
+        track=track,
     )
     provenance = Provenance(
         cell=cell,
@@ -87,7 +100,13 @@ def planned(
     return PlannedCell(name=name, provenance=provenance, skip=skip)
 
 
-def rows(fid: float | None, accuracy: float | None, throughput: float | None) -> tuple[MetricRow, ...]:
+def rows(
+    fid: float | None,
+    accuracy: float | None,
+    throughput: float | None,
+    parameters: float = 961_234.0,
+    flops_per_image: float = 88.4e6,
+) -> tuple[MetricRow, ...]:
     reason = "" if fid is not None else "the features have a singular covariance"
     low, high = (None, None) if accuracy is None else (accuracy - 0.018, accuracy + 0.017)
     return (
@@ -97,14 +116,31 @@ def rows(fid: float | None, accuracy: float | None, throughput: float | None) ->
         MetricRow(name="sampling_throughput", value=throughput, unit="images/s", better="higher", n=512),
         MetricRow(name="network_evaluations", value=16.0, unit="", better="lower"),
         MetricRow(name="training_throughput", value=1540.0, unit="images/s", better="higher"),
-        MetricRow(name="parameters", value=961_234.0, unit="", better="neither"),
+        MetricRow(name="parameters", value=parameters, unit="", better="neither"),
+        MetricRow(name="flops_per_image", value=flops_per_image, unit="FLOP/image", better="neither"),
         MetricRow(name="training_flops", value=5.0e12, unit="FLOPs", better="neither"),
         MetricRow(name="training_seconds", value=31.4, unit="s", better="lower"),
+        MetricRow(name="matrix_rate", value=1.02e12, unit="FLOP/s", better="neither"),
+        MetricRow(name="model_flop_utilisation", value=0.156, unit="share", better="higher"),
         MetricRow(name="peak_memory", value=812.0 * 2**20, unit="bytes", better="lower"),
     )
 
 
-def result(line: PlannedCell, metrics: Iterable[MetricRow] = (), state: State = "ok", reason: str = "") -> CellResult:
+def bits(value: float, note: str) -> MetricRow:
+    return MetricRow(name="bits_per_dimension", value=value, unit="bits/dim", better="lower", n=1996, note=note)
+
+
+def guided(scale: float, fid: float, accuracy: float) -> Guided:
+    return Guided(scale=scale, metrics=rows(fid, accuracy, None)[:3:2])
+
+
+def result(
+    line: PlannedCell,
+    metrics: Iterable[MetricRow] = (),
+    state: State = "ok",
+    reason: str = "",
+    sweep: Iterable[Guided] = (),
+) -> CellResult:
     return CellResult(
         name=line.name,
         state=state,
@@ -112,6 +148,8 @@ def result(line: PlannedCell, metrics: Iterable[MetricRow] = (), state: State = 
         ended_by="flops" if state == "ok" else "",
         provenance=line.provenance,
         metrics=tuple(metrics),
+        guided=tuple(sweep),
+        labels=tuple("0123456789"),
         stages={"build": 0.8, "train": 31.4, "sample": 4.2, "measure": 2.9},
         started="2025-03-01T12:00:00+00:00",
     )
@@ -123,3 +161,30 @@ def grid(seed: int = 0) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG")
     return file.getvalue()
+
+
+def large_matrix(seeds: int = 1) -> tuple[list[PlannedCell], list[CellResult]]:
+    """All that the project means to have: 11 backbones x 12 conditioners, sizes, bounds and a guidance sweep."""
+    plan, results = [], []
+    for i, backbone in enumerate(ALL_BACKBONES):
+        for j, conditioner in enumerate(ALL_CONDITIONERS):
+            state, reason = TROUBLE.get((backbone, conditioner), ("ok", ""))
+            if conditioner == "projection" and "gan" not in backbone:
+                state, reason = "skipped", f"projection needs a critic, which {backbone} does not have"
+            for seed in range(seeds):
+                line = planned(backbone, conditioner, skip=reason if state == "skipped" else "", seed=seed)
+                plan.append(line)
+                fid, accuracy = 30.0 * 0.62 ** (i + 1.3 * j % 4), 0.1 + 0.88 * (j / 11) ** 0.3 * (0.6 + 0.04 * i)
+                size = 10.0 if conditioner == "label-sampling" else 1.0 + 0.043 * j
+                work = 1.0 if conditioner == "label-sampling" else 1.0 + 0.007 * j
+                metrics = rows(fid, accuracy, 40.0 * 2.1**i / (1 + 0.1 * j), 961_234 * size, 88.4e6 * work)
+                if backbone in ("nf", "ar", "vae"):
+                    metrics += (bits(1.3 + 0.1 * j, "exact" if backbone == "nf" else "upper bound (ELBO)"),)
+                sweep = [
+                    guided(s, fid * (1 + 0.3 * (s - 1) * (s - 2.2)), accuracy + (1 - accuracy) * (1 - 1 / s))
+                    for s in (1.5, 2.0, 3.0, 4.0)
+                    if backbone in GUIDED and conditioner != "none"
+                ]
+                ok = state == "ok"
+                results.append(result(line, metrics if ok else (), state, reason, sweep if ok else ()))
+    return plan, results

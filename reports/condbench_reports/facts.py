@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from condbench.results import Provenance, Settings
 from condbench.store import Run
@@ -40,10 +40,13 @@ def facts(run: Run) -> Facts:
         "Suite": run.info.suite,
         "Dataset": _words(str(p.cell.dataset) for p in provenances),
         "Budget per cell": _words(formats.budget(p.cell.budget) for p in provenances),
+        "Track": _words(formats.track(p.settings.track) for p in provenances),
         "Settings": _words(_settings(p.settings) for p in provenances),
         "Machine": f"{machine.processor}, {cores}, {formats.number(machine.memory_bytes, 'bytes')}, {machine.platform}",
         "Versions": _versions(provenances),
+        "Guidance": _words(_guidance(p.settings) for p in provenances),
         "Started": _when(run.info.created),
+        "Time": _time(run),
         "Executor": f"{run.info.executor}, {run.info.jobs} cell{'' if run.info.jobs == 1 else 's'} at a time",
     }
     return Facts(
@@ -76,19 +79,48 @@ def _versions(provenances: Iterable[Provenance]) -> str:
 
 def _settings(settings: Settings) -> str:
     threads = f"{settings.threads} thread{'' if settings.threads == 1 else 's'}"
+    compiled = ", compiled" if settings.compile else ""
     return (
-        f"{settings.device} in {settings.precision}, {threads}, {settings.samples:,} samples measured, "
+        f"{settings.device} in {settings.precision}{compiled}, {threads}, {settings.samples:,} samples measured, "
         f"{settings.condition_dropout:.0%} of conditions dropped in training; limits "
         f"{formats.number(settings.timeout_seconds)} s and {formats.number(settings.memory_bytes, 'bytes')}"
     )
 
 
+def _guidance(settings: Settings) -> str:
+    if not settings.guidance_scales:
+        return ""
+    scales = ", ".join(f"{scale:g}" for scale in settings.guidance_scales)
+    return f"none in the main tables; every cell that can be guided was sampled once more at scale {scales}"
+
+
+def _time(run: Run) -> str:
+    """The time that the run was told to end in, and what it took to the end of its last cell, a pause included."""
+    if run.info.within_seconds is None:
+        return ""
+    told = f"told to end within {formats.duration(run.info.within_seconds)}"
+    results, begun = run.results(), _moment(run.info.created)
+    ends = [
+        start + timedelta(seconds=sum(result.stages.values()))
+        for result in results
+        if (start := _moment(result.started)) is not None
+    ]
+    if begun is None or not ends or len(results) < len(run.plan):
+        return told
+    return f"{told}; took {formats.duration((max(ends) - begun).total_seconds())}"
+
+
 def _when(created: str) -> str:
+    moment = _moment(created)
+    return created if moment is None else moment.strftime("%d %B %Y, %H:%M %Z").strip()
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(created).strftime("%d %B %Y, %H:%M %Z").strip()
+        return datetime.fromisoformat(text)
     except ValueError:
-        return created
+        return None
 
 
 def _words(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
+    return ", ".join(dict.fromkeys(value for value in values if value))

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from condbench.budget import Budget
-from condbench_reports.matrix import Metric, Section, Value
+from condbench.results import Track
+from condbench.store import Run
+from condbench_reports.combination import TIMES, Metric, Value
+from condbench_reports.matrix import Section
 
 _SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
 _BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
+_TRACKS: dict[Track, tuple[str, str]] = {
+    "same-backbone": ("same backbone", "conditioners add what they add"),
+    "same-size": ("same size", "widths solved so that parameters and FLOPs agree within 2 %"),
+}
 _BYTES = frozenset({"bytes", "byte", "B"})
 
 
@@ -57,12 +64,27 @@ def budget(limits: Budget) -> str:
     return " or ".join(words)
 
 
+def duration(seconds: float) -> str:
+    """A length of time, in the two largest units that it fills.
+
+    >>> duration(41.6), duration(2700), duration(8100)
+    ('42 s', '45 min', '2 h 15 min')
+    """
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    words = [f"{minutes // 60} h"] if minutes >= 60 else []
+    words += [f"{minutes % 60} min"] if minutes % 60 else []
+    return " ".join(words)
+
+
 def constants(section: Section) -> str:
     """The metrics that need no column, as a sentence; empty without any."""
     words = []
     for metric, value in section.constants:
         unit = f"({shown_unit(metric)})" if shown_unit(metric) else ""
-        parts = (metric.name, unit, number(value.mean, metric.unit), interval(value, metric.unit))
+        note = f"({value.note})" if value.note else ""
+        parts = (metric.name, unit, number(value.mean, metric.unit), interval(value, metric.unit), note)
         words.append(" ".join(part for part in parts if part))
     return f"{', '.join(words)} in every cell that ended ok." if words else ""
 
@@ -73,16 +95,36 @@ def waiting(section: Section) -> str:
     return f"{count} cell{' has' if count == 1 else 's have'} not run yet." if count else ""
 
 
+def title(run: Run, parts: Sequence[Section]) -> str:
+    """What the run compares, in a line."""
+    backbones = {name for part in parts for name in part.backbones}
+    conditioners = {name for part in parts for name in part.conditioners}
+    size = f"{_count(len(backbones), 'backbone')} {TIMES} {_count(len(conditioners), 'conditioner')}"
+    tracks = dict.fromkeys(_TRACKS[part.track][0] for part in parts)
+    return (
+        f"{run.info.suite}: {size} on {', '.join(dict.fromkeys(part.dataset for part in parts))}, {', '.join(tracks)}"
+    )
+
+
 def heading(section: Section, parts: Sequence[Section]) -> str:
-    """What a section is called: its dataset, and its budget where the run has several."""
-    if len({part.budget for part in parts}) == 1:
-        return section.dataset
-    return f"{section.dataset}, {budget(section.budget)}"
+    """What a section is called: its dataset, its budget where the run has several, and its track."""
+    several = len({part.budget for part in parts}) > 1
+    return ", ".join([section.dataset, *([budget(section.budget)] if several else []), _TRACKS[section.track][0]])
+
+
+def track(which: Track) -> str:
+    """A track in words."""
+    name, meaning = _TRACKS[which]
+    return f"{name}: {meaning}"
 
 
 def direction(better: str) -> str:
     """Which way is good."""
     return {"lower": "lower is better", "higher": "higher is better"}.get(better, "no direction")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _digits(value: float) -> str:

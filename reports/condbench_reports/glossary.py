@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from condbench_reports.matrix import Metric
+from condbench_reports.combination import Metric
 
 _DEFINITIONS = {
     "fid": "Fréchet distance between Gaussians fitted to the features of samples and of real images (Heusel et al. "
@@ -16,6 +16,15 @@ _DEFINITIONS = {
     "network_evaluations": "Evaluations, per sampled image, of the networks that see u.",
     "parameters": "Trainable parameters of everything that is trained, the conditioner's included.",
     "training_flops": "Floating point operations that training used, counted on real steps of every phase.",
+    "flops_per_image": "Floating point operations per training image: forward, backward and optimizer of every phase.",
+    "model_flop_utilisation": "Training FLOPs per second as a share of `matrix_rate`: how much of what the machine can "
+    "multiply went into training. Norms and elementwise work cost time but few FLOPs, so 1 is out of reach; and the "
+    "rate is of one size of matrix, so a share may be a little too high or low. Compare it within one machine.",
+    "matrix_rate": "FLOPs per second of a large matrix product, measured in the cell's own process in the precision "
+    "that trains. It is the machine's, not the model's; it drops where something else runs beside.",
+    "bits_per_dimension": "Negative log-likelihood of real test images in bits per pixel and channel, of 8-bit values. "
+    "Lower is better. Beside each value stands what it is: exact, or which bound. Values of different kinds of bound "
+    "compare only as bounds: a model may be better than its bound says, by an amount that is not known.",
     "training_samples": "Training images seen, with repetition.",
     "training_seconds": "Wall clock of training, building and evaluation not counted.",
     "peak_memory": "The largest memory that the cell's process held.",

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from condbench.store import Run
-from condbench_reports import formats, matrix
+from condbench_reports import formats, guidance, matrix, size
+from condbench_reports.combination import NOT_FINITE, Combination, Metric, Value
 from condbench_reports.facts import facts
-from condbench_reports.matrix import Combination, Metric, Section
+from condbench_reports.guidance import Guided, Sweep
+from condbench_reports.matrix import Section
 
 _SPECIAL = re.compile(r"[\\`*|\[\]~]|(?<!\w)_|_(?!\w)")
 
@@ -22,7 +24,7 @@ def render(run: Run) -> str:
     """
     parts = matrix.sections(run)
     counts = matrix.statuses(parts)
-    lines = [f"# {_text(matrix.title(run, parts))}", ""]
+    lines = [f"# {_text(formats.title(run, parts))}", ""]
     if run.info.description:
         lines += [_text(run.info.description), ""]
     listing = ", ".join(f"{count} {status}" for status, count in counts.most_common())
@@ -39,6 +41,12 @@ def _section(section: Section) -> Iterator[str]:
         yield from _matrix(section, metric)
     yield from ("", "### Leaderboard", "")
     yield from _leaderboard(section)
+    if section.size_metrics:
+        yield from ("", "### Size")
+        yield from _sizes(section)
+    if (sweep := guidance.sweep(section)) is not None:
+        yield from ("", "### Guidance", "")
+        yield from _guidance(sweep)
     yield from ("", "### Failures and skips", "")
     yield from _failures(section)
 
@@ -63,7 +71,7 @@ def _figure(combination: Combination, metric: Metric) -> str:
     value = combination.value(metric.name)
     if value is None:
         return ""
-    words = [formats.number(value.mean, metric.unit), formats.interval(value, metric.unit)]
+    words = [formats.number(value.mean, metric.unit), formats.interval(value, metric.unit), _note(value)]
     if len(combination.trials) > 1:
         words.append(f"({value.seeds} of {len(combination.trials)} seeds)")
     return " ".join(word for word in words if word)
@@ -80,11 +88,54 @@ def _leaderboard(section: Section) -> Iterator[str]:
     yield from _table(columns, rows, numbers_from=3)
 
 
+def _sizes(section: Section) -> Iterator[str]:
+    def cell(combination: Combination | None, metric: Metric) -> str:
+        text = _cell(combination, metric)
+        more = size.added(section, combination, metric.name) if combination is not None else ""
+        return f"{text} ({more})" if more else text
+
+    for sentence in size.explanation(section):
+        yield from ("", _text(sentence))
+    for metric in section.size_metrics:
+        rows = [
+            [backbone, *(cell(section.at(backbone, conditioner), metric) for conditioner in section.conditioners)]
+            for backbone in section.backbones
+        ]
+        yield ""
+        yield from _table([_column(section, metric), *section.conditioners], rows, numbers_from=1)
+    if solved := [[c.name, size.solved(c)] for c in section.combinations if size.solved(c)]:
+        yield ""
+        yield from _table(["combination", "solved"], solved, numbers_from=2)
+
+
+def _guidance(sweep: Sweep) -> Iterator[str]:
+    yield "Scale 1 is unguided, as all other tables are."
+    for metric in sweep.metrics:
+        yield ""
+        rows = [
+            [
+                row.combination.backbone,
+                row.combination.conditioner,
+                *(_guided(row, metric, scale) for scale in sweep.scales),
+            ]
+            for row in sweep.rows
+        ]
+        columns = [f"{metric.name} at scale {guidance.words(scale)}" for scale in sweep.scales]
+        yield from _table(["backbone", "conditioner", *columns], rows, numbers_from=2)
+
+
+def _guided(row: Guided, metric: Metric, scale: float) -> str:
+    value = row.at(metric.name, scale)
+    return "" if value is None else f"{formats.number(value.mean, metric.unit)} {_note(value)}".strip()
+
+
+def _note(value: Value) -> str:
+    return f"({value.note})" if value.note else ""
+
+
 def _failures(section: Section) -> Iterator[str]:
     rows = [[t.name, t.status, t.reason] for t in section.troubled]
-    rows += [
-        [t.name, f"no {row.name}", row.reason or matrix.NOT_FINITE] for t in section.trials for row in t.unmeasured
-    ]
+    rows += [[t.name, f"no {row.name}", row.reason or NOT_FINITE] for t in section.trials for row in t.unmeasured]
     if waiting := formats.waiting(section):
         yield waiting
     if waiting and rows:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import time
+from html import unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 
@@ -12,7 +13,21 @@ import pytest
 from condbench.results import PluginState
 from condbench.store import Run
 from condbench_reports.html import render
-from tests.made_runs import CONDITIONERS, HOSTILE, TROUBLE, Make, choice, grid, planned, result, rows
+from tests.made_runs import (
+    CONDITIONERS,
+    HOSTILE,
+    TROUBLE,
+    Make,
+    bits,
+    choice,
+    grid,
+    guided,
+    large_matrix,
+    planned,
+    result,
+    rows,
+    solved,
+)
 
 VOID = {"meta", "img", "wbr", "br", "link", "input", "hr"}
 
@@ -50,27 +65,26 @@ class Reader(HTMLParser):
         ]
 
 
-def heat_tiles(reader: Reader) -> list[tuple[dict[str, str], str]]:
-    return [
-        (attributes, text)
-        for attributes, text in reader.all("td")
-        if re.fullmatch(r"s\d|none", attributes.get("class", ""))
-    ]
+def heat_tiles(page: str) -> list[tuple[dict[str, str], str]]:
+    maps = page[: page.index('-leaderboard">Leaderboard</h3>')]
+    found = re.findall(r'<td class="(s\d|none)" title="([^"]*)">(.*?)</td>', maps, re.DOTALL)
+    return [({"class": css, "title": unescape(title)}, re.sub("<[^>]*>", "", text)) for css, title, text in found]
 
 
 def test_all_36_cells_are_in_each_map_in_the_leaderboard_and_in_the_gallery(full_run: Run) -> None:
-    reader = Reader(render(full_run))
-    assert len(heat_tiles(reader)) == 3 * 36
+    page = render(full_run)
+    reader = Reader(page)
+    assert len(heat_tiles(page)) == 3 * 36
     assert len([1 for attributes, _ in reader.all("tr") if attributes.get("id", "").startswith("s0-c")]) == 36
     assert len(reader.all("figure", "card")) == 36
     ((_, heading),) = reader.all("h1")
-    assert heading == "quick: 6 backbones \N{MULTIPLICATION SIGN} 6 conditioners on mnist10k"
+    assert heading == "quick: 6 backbones \N{MULTIPLICATION SIGN} 6 conditioners on mnist10k, same backbone"
 
 
 def test_every_state_shows_with_its_reason_in_the_map_and_in_the_list(full_run: Run) -> None:
-    reader = Reader(render(full_run))
-    tiles = [(a["title"], text.strip()) for a, text in heat_tiles(reader)]
-    listed = [text for attributes, text in reader.all("td", "reason")]
+    page = render(full_run)
+    tiles = [(a["title"], text.strip()) for a, text in heat_tiles(page)]
+    listed = [text for attributes, text in Reader(page).all("td", "reason")]
     for state, reason in TROUBLE.values():
         assert tiles.count((reason, state)) == 3, state
         assert reason in listed
@@ -80,10 +94,20 @@ def test_every_state_shows_with_its_reason_in_the_map_and_in_the_list(full_run: 
 
 
 def test_fid_stands_beside_its_floor_and_its_sample_count(full_run: Run) -> None:
-    page = Reader(render(full_run))
+    page = render(full_run)
+    assert "in every tile: floor 0.142, n 1,996" in page
     numbers = [text for attributes, text in heat_tiles(page)[:36] if attributes["class"] != "none"]
     assert len(numbers) == 28
-    assert all("floor 0.142" in text and "n 1,996" in text for text in numbers)
+    assert all(re.fullmatch(r"[\d.]+?\d*\N{MULTIPLICATION SIGN} floor", text) for text in numbers)
+
+
+def test_a_floor_that_is_not_the_same_everywhere_stands_in_each_tile(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in CONDITIONERS[:2]]
+    other = [row.model_copy(update={"value": 0.2}) if row.name == "fid_floor" else row for row in rows(2.0, 0.8, 9.0)]
+    page = render(make_run(lines, [result(lines[0], rows(2.84, 0.8, 100.0)), result(lines[1], other)]))
+    fids = [text for _, text in heat_tiles(page)][:2]
+    assert fids == ["2.8420\N{MULTIPLICATION SIGN} floor floor 0.142", "210\N{MULTIPLICATION SIGN} floor floor 0.200"]
+    assert "in every tile: n 1,996" in page
 
 
 def test_the_page_loads_nothing(full_run: Run) -> None:
@@ -158,10 +182,12 @@ def test_labels_stand_above_the_columns_that_a_grid_has(make_run: Make) -> None:
 def test_seeds_and_datasets_show(make_run: Make) -> None:
     lines = [planned(dataset=name, seed=seed) for name in ("mnist10k", "fashion-mnist") for seed in range(3)]
     results = [result(line, rows(2.0 + line.cell.seed, 0.8, 100.0)) for line in lines[:-1]]
-    reader = Reader(render(make_run(lines, results)))
-    assert [text for _, text in reader.all("h2", "dataset-name")] == ["mnist10k", "fashion-mnist"]
-    fids = [" ".join(text.split()) for _, text in heat_tiles(reader)][::3]
-    assert fids == ["33 seeds floor 0.142 n 1,996", "2.502 of 3 seeds floor 0.142 n 1,996"]
+    page = render(make_run(lines, results))
+    reader = Reader(page)
+    names = [text for _, text in reader.all("h2", "dataset-name")]
+    assert names == ["mnist10k, same backbone", "fashion-mnist, same backbone"]
+    assert "<b>3</b><small><span>3 seeds</span>" in page
+    assert "<b>2.50</b><small><span>2 of 3 seeds</span>" in page
     assert len(reader.all("figure", "card")) == 6
 
 
@@ -171,10 +197,70 @@ def test_a_run_that_has_not_begun_has_a_page(make_run: Make) -> None:
     assert len(reader.all("figure", "card")) == 1
 
 
-def test_36_cells_render_within_two_seconds(full_run: Run) -> None:
+def test_132_cells_render_within_two_seconds_into_a_small_page(make_run: Make) -> None:
+    plan, results = large_matrix()
+    run = make_run(plan, results)
     start = time.perf_counter()
-    render(full_run)
+    page = render(run)
     assert time.perf_counter() - start < 2.0
+    assert len(page) < 1_000_000, "without pictures"
+
+
+def test_what_a_conditioner_adds_stands_in_the_leaderboard_and_in_the_map_of_sizes(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in CONDITIONERS[:3]]
+    sizes = [(100_000.0, 4e6), (1_000_000.0, 4e6), (112_000.0, 4.02e6)]
+    page = render(
+        make_run(lines, [result(line, rows(2.0, 0.8, 9.0, *s)) for line, s in zip(lines, sizes, strict=True)])
+    )
+    tiles = re.findall(r'<td><span class="size".*?</td>', page)
+    assert [re.sub("<[^>]*>", " ", tile).split() for tile in tiles] == [
+        ["100,000", "4", "M"],
+        ["\N{MULTIPLICATION SIGN}10", "+0", "%"],
+        ["+12", "%", "+0.5", "%"],
+    ]
+    assert "label-sampling is 10 models, one per label, that share one budget" in page
+    assert "112,000<small>+12 %</small>" in page and "4.02 M<small>+0.5 %</small>" in page
+
+
+def test_what_was_solved_for_its_size_shows_in_the_details_of_the_cell(make_run: Make) -> None:
+    lines = [planned(solved(width), name, track="same-size") for name, width in (("none", 50), ("film", 44))]
+    reader = Reader(render(make_run(lines, [result(line, rows(2.0, 0.8, 9.0)) for line in lines])))
+    assert [text for _, text in reader.all("h4")][-1] == "flow", "one backbone, whatever its widths"
+    ((_, heading),) = reader.all("h1")
+    assert heading == "quick: 1 backbone \N{MULTIPLICATION SIGN} 2 conditioners on mnist10k, same size"
+    options = [text for _, text in reader.all("span", "options")]
+    assert "flow: width=44 (solved for its size), depth=2" in options
+    captions = [" ".join(text.split()) for _, text in reader.all("figcaption")]
+    assert any(text.startswith("film width=44") for text in captions)
+
+
+def test_guidance_stands_beside_the_unguided_value_and_is_drawn(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("none", "film", "adain")]
+    sweep = [guided(2.0, 0.9, 0.97), guided(4.0, 3.0, 0.99)]
+    results = [result(line, rows(2.0, 0.8, 9.0), sweep=sweep if line is not lines[0] else ()) for line in lines]
+    reader = Reader(render(make_run(lines, results)))
+    table = [text.split() for _, text in reader.all("tr") if text.startswith(("flowfilm\n", "flowadain\n"))]
+    figures = ["2", "0.900", "3", "0.800", "0.970", "0.990"]
+    assert table == [["flowfilm", *figures], ["flowadain", *figures]]
+    drawings = [attributes["aria-label"] for attributes, _ in reader.all("svg")]
+    words = "scale 1: fid 2, label_accuracy 0.800; scale 2: fid 0.900, label_accuracy 0.970"
+    assert [
+        text.startswith(f"flow with {name}. {words}") for text, name in zip(drawings, ("film", "adain"), strict=True)
+    ]
+    assert len(reader.all("circle", "hollow")) == 2, "where nothing is guided"
+    assert len(reader.all("circle", "dot")) == 4
+
+
+def test_a_bound_is_named_wherever_it_is_shown(make_run: Make) -> None:
+    lines = [planned("ar"), planned("nf")]
+    kinds = ("exact", "upper bound (ELBO)")
+    results = [result(line, [bits(1.3, kind)]) for line, kind in zip(lines, kinds, strict=True)]
+    page = render(make_run(lines, results))
+    for kind in kinds:
+        assert f"<span>{kind}</span>" in page, "the heat map, since the run measures nothing else"
+        assert f'1.30<small class="note">{kind}</small>' in page
+        assert f"<dd>1.30 {kind}</dd>" in page
+    assert "different kinds of bound compare only as bounds" in page
 
 
 def luminance(colour: str) -> float:

@@ -5,11 +5,11 @@ import pytest
 from condbench.budget import Budget
 from condbench.results import Distribution, MetricRow
 from condbench.store import Run
-from condbench_reports import formats, matrix
+from condbench_reports import formats, guidance, matrix, size, trade
+from condbench_reports.combination import Metric, Value
 from condbench_reports.facts import facts
-from condbench_reports.matrix import Metric
 from condbench_reports.scale import STEPS, Scale
-from tests.made_runs import Make, choice, planned, result, rows
+from tests.made_runs import Make, bits, choice, guided, planned, result, rows, solved
 
 
 def test_every_planned_cell_is_in_the_matrix_with_its_state(full_run: Run) -> None:
@@ -31,7 +31,7 @@ def test_seeds_are_averaged_and_the_only_seeds_interval_is_kept(make_run: Make) 
     (section,) = matrix.sections(make_run(lines, results))
     (combination,) = section.combinations
     fid = combination.value("fid")
-    assert fid == matrix.Value(mean=3.0, seeds=2, n=1996, low=None, high=None)
+    assert fid == Value(mean=3.0, seeds=2, n=1996, low=None, high=None)
     accuracy = combination.value("label_accuracy")
     assert accuracy is not None and accuracy.low is None, "the mean of two seeds has no measured interval"
     assert combination.status == "2 ok, 1 diverged, 1 not run yet"
@@ -104,9 +104,128 @@ def test_key_metrics_lead_the_columns_and_what_is_the_same_everywhere_has_none(m
     (section,) = matrix.sections(make_run(lines, results))
     assert [metric.name for metric in section.columns] == [*matrix.KEY_METRICS, "parameters"]
     assert formats.constants(section) == (
-        "fid_floor 0.142, network_evaluations 16, training_throughput (images/s) 1,540, training_flops (FLOPs) 5 T, "
-        "training_seconds (s) 31.4, peak_memory 812 MiB in every cell that ended ok."
+        "fid_floor 0.142, network_evaluations 16, training_throughput (images/s) 1,540, "
+        "flops_per_image (FLOP/image) 88.4 M, training_flops (FLOPs) 5 T, training_seconds (s) 31.4, "
+        "matrix_rate (FLOP/s) 1.02 T, model_flop_utilisation (share) 0.156, peak_memory 812 MiB in every cell that "
+        "ended ok."
     )
+
+
+def test_notes_are_kept_and_each_is_named_once(make_run: Make) -> None:
+    lines = [planned(seed=seed) for seed in range(3)]
+    notes = ("upper bound (ELBO)", "upper bound (ELBO)", "exact")
+    results = [result(line, [bits(1.2, note)]) for line, note in zip(lines, notes, strict=True)]
+    (section,) = matrix.sections(make_run(lines, results))
+    value = section.combinations[0].value("bits_per_dimension")
+    assert value is not None and value.note == "upper bound (ELBO); exact"
+
+
+def test_a_note_stands_in_the_sentence_of_what_is_the_same_everywhere(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("film", "none")]
+    run = make_run(lines, [result(line, [*rows(2.0, 0.8, 9.0)[:1], bits(1.2, "exact")]) for line in lines])
+    (section,) = matrix.sections(run)
+    assert formats.constants(section) == "bits_per_dimension (bits/dim) 1.20 (exact) in every cell that ended ok."
+
+
+def test_widths_that_a_track_has_solved_for_make_no_rows_of_their_own(make_run: Make) -> None:
+    lines = [
+        planned(solved(width), conditioner, track="same-size")
+        for width, conditioner in ((50, "none"), (44, "film"), (40, "hyper"))
+    ]
+    (section,) = matrix.sections(make_run(lines))
+    assert section.backbones == ("flow",)
+    assert [size.solved(combination) for combination in section.combinations] == ["width=50", "width=44", "width=40"]
+
+
+def test_two_tracks_are_not_compared(make_run: Make) -> None:
+    ours = planned(solved(44), track="same-size").model_copy(update={"name": "sized"})
+    parts = matrix.sections(make_run([planned(), ours]))
+    assert [formats.heading(part, parts) for part in parts] == ["mnist10k, same backbone", "mnist10k, same size"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        (1e6, "+0 %"), (1.0004e6, "+0 %"), (1.004e6, "+0.4 %"), (0.9996e6, "+0 %"), (1.12e6, "+12 %"),
+        (0.985e6, "\N{MINUS SIGN}1.5 %"), (1.999e6, "+100 %"), (2.34e6, "\N{MULTIPLICATION SIGN}2.3"),
+        (10e6, "\N{MULTIPLICATION SIGN}10"),
+    ],
+)  # fmt: skip
+def test_what_a_conditioner_adds_in_words(make_run: Make, parameters: float, text: str) -> None:
+    lines = [planned(conditioner="none"), planned()]
+    run = make_run(lines, [result(lines[0], rows(2, 0.1, 9, 1e6)), result(lines[1], rows(2, 0.8, 9, parameters))])
+    (section,) = matrix.sections(run)
+    bare, film = section.combinations
+    assert size.added(section, film, "parameters") == text
+    assert size.added(section, bare, "parameters") == ""
+
+
+def test_what_is_added_is_not_said_without_a_cell_to_compare_with(make_run: Make) -> None:
+    lines = [planned(conditioner="none"), planned()]
+    run = make_run(lines, [result(lines[0], state="failed"), result(lines[1], rows(2, 0.8, 9))])
+    (section,) = matrix.sections(run)
+    assert size.added(section, section.combinations[1], "parameters") == ""
+    assert list(size.explanation(section)) == []
+
+
+def test_the_unguided_value_is_the_main_tables_and_stands_at_scale_1(make_run: Make) -> None:
+    line = planned()
+    swept = [guided(0.0, 9.0, 0.1), guided(2.0, 0.9, 0.97)]
+    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 100.0), sweep=swept)]))
+    found = guidance.sweep(section)
+    assert found is not None and found.scales == (0.0, 1.0, 2.0)
+    (row,) = found.rows
+    fids = [value.mean for scale in found.scales if (value := row.at("fid", scale)) is not None]
+    assert fids == [9.0, 2.0, 0.9]
+    assert [row.best(metric) for metric in found.metrics] == [2.0, 2.0]
+    assert row.at("sampling_throughput", 1.0) is None, "only what was measured at the other scales too"
+    value = section.combinations[0].value("fid")
+    assert value is not None and value.mean == 2.0, "the main table stays unguided"
+
+
+def test_a_cell_whose_own_option_guides_it_does_not_pass_for_unguided(make_run: Make) -> None:
+    line = planned(choice("flow", guidance=1.5))
+    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0), sweep=[guided(3.0, 3.0, 0.9)])]))
+    found = guidance.sweep(section)
+    assert found is not None and found.scales == (1.5, 3.0)
+
+
+def test_lines_run_through_their_scales_and_the_better_is_lower_right(make_run: Make) -> None:
+    line = planned()
+    swept = [guided(4.0, 4.0, 0.99), guided(2.0, 1.0, 0.9)]
+    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0), sweep=swept)]))
+    found = guidance.sweep(section)
+    assert found is not None
+    (chart,) = trade.charts(found)
+    first, second, third = chart.lines[0].dots
+    assert (first.hollow, second.hollow, third.hollow) == (True, False, False)
+    assert first.x < second.x < third.x <= trade.WIDTH
+    assert 0 <= third.y < first.y < second.y <= trade.HEIGHT
+    assert abs((second.y - first.y) - (first.y - third.y)) < 0.2, "equal ratios of fid are equal distances"
+
+
+@pytest.mark.parametrize(("values", "logarithmic"), [([0.2, 31.0], True), ([0.91, 0.9931], False), ([3.0], True)])
+def test_an_axis_has_a_few_round_ticks_within_its_ends(values: list[float], logarithmic: bool) -> None:
+    ticks = trade.Axis.over(values, 10, 110, logarithmic=logarithmic).ticks
+    assert 1 <= len(ticks) <= 5
+    assert all(10 <= tick.at <= 110 for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    ("took", "words"),
+    [(2580.0, "told to end within 45 min; took 43 min"), (None, "told to end within 45 min")],
+)
+def test_the_time_that_a_run_was_told_to_end_in(make_run: Make, took: float | None, words: str) -> None:
+    line = planned()
+    ended = result(line).model_copy(update={"stages": {"train": took}, "started": "2025-03-01T12:00:00+00:00"})
+    run = make_run([line], [] if took is None else [ended], within_seconds=2700.0)
+    assert dict(facts(run).conditions)["Time"] == words
+
+
+def test_a_run_that_was_told_no_time_says_none_and_names_its_track(make_run: Make) -> None:
+    conditions = dict(facts(make_run([planned(track="same-size")])).conditions)
+    assert "Time" not in conditions and "Guidance" not in conditions
+    assert conditions["Track"] == "same size: widths solved so that parameters and FLOPs agree within 2 %"
 
 
 def test_a_leaderboard_of_one_row_keeps_its_columns(make_run: Make) -> None:

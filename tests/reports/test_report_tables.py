@@ -13,7 +13,7 @@ import pandas as pd
 from condbench.store import Run
 from condbench_reports import csv, markdown
 from condbench_reports.register import condbench_register_reporters
-from tests.made_runs import HOSTILE, Make, planned, result, rows
+from tests.made_runs import HOSTILE, Make, bits, guided, planned, result, rows, solved
 
 
 def test_markdown_of_a_small_run(make_run: Make) -> None:
@@ -29,13 +29,13 @@ def test_markdown_of_a_small_run(make_run: Make) -> None:
     ]
     text = markdown.render(make_run(lines, results))
     assert text.startswith(
-        "# quick: 2 backbones \N{MULTIPLICATION SIGN} 2 conditioners on mnist10k\n\n"
+        "# quick: 2 backbones \N{MULTIPLICATION SIGN} 2 conditioners on mnist10k, same backbone\n\n"
         "Every backbone with every conditioner on 10,000 real digits\n\n"
         "4 cells: 2 ok, 1 skipped, 1 failed.\n\n"
         "- Suite: quick\n"
     )
     assert text.endswith("""
-## mnist10k
+## mnist10k, same backbone
 
 ### fid (lower is better)
 
@@ -74,8 +74,8 @@ fid_floor 0.142 in every cell that ended ok.
 def test_every_state_is_in_the_markdown(full_run: Run) -> None:
     text = markdown.render(full_run)
     for state in ("skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"):
-        assert text.count(f"| {state} |") == 3 + 1 + 1, state
-    assert text.count("| not run yet |") == 3 + 1
+        assert text.count(f"| {state} |") == 3 + 1 + 2 + 1, "key metrics, leaderboard, sizes, list"
+    assert text.count("| not run yet |") == 3 + 1 + 2
     assert "\n\n1 cell has not run yet.\n\n| cell |" in text
     assert "| mnist10k.vae.none.s0 | no fid | the features have a singular covariance |" in text
 
@@ -83,6 +83,49 @@ def test_every_state_is_in_the_markdown(full_run: Run) -> None:
 def test_cells_that_have_not_run_are_counted_and_not_listed(make_run: Make) -> None:
     text = markdown.render(make_run([planned(seed=seed) for seed in range(28)]))
     assert text.endswith("### Failures and skips\n\n28 cells have not run yet.\n")
+
+
+def test_sizes_guidance_and_bounds_in_markdown(make_run: Make) -> None:
+    lines = [planned(solved(50), "none", track="same-size"), planned(solved(44), "film", track="same-size")]
+    base, film = rows(2.0, 0.1, 9.0, 1e6, 88.4e6), rows(0.7, 0.8, 9.0, 1.01e6, 87.5e6)
+    note = "upper bound (ELBO)"
+    run = make_run(
+        lines,
+        [
+            result(lines[0], [base[0], base[6], base[7]]),
+            result(lines[1], [film[0], film[6], film[7], bits(1.234, note)], sweep=[guided(2.0, 0.5, 0.97)]),
+        ],
+    )
+    text = markdown.render(run)
+    assert "- Track: same size: widths solved so that parameters and FLOPs agree within 2 %\n" in text
+    _, _, sizes = text.partition("### Size\n")
+    assert sizes.startswith("""
+Differences are from the cell with none of the same backbone.
+
+Widths are solved so that parameters and FLOPs of a backbone's cells agree within 2 %.
+
+| parameters | none | film |
+|---|---:|---:|
+| flow | 1 M | 1.01 M (+1 %) |
+
+| flops_per_image (FLOP/image) | none | film |
+|---|---:|---:|
+| flow | 88.4 M | 87.5 M (\N{MINUS SIGN}1 %) |
+
+| combination | solved |
+|---|---|
+| flow \N{MULTIPLICATION SIGN} none | width=50 |
+| flow \N{MULTIPLICATION SIGN} film | width=44 |
+
+### Guidance
+
+Scale 1 is unguided, as all other tables are.
+
+| backbone | conditioner | fid at scale 1 (unguided) | fid at scale 2 |
+|---|---|---:|---:|
+| flow | film | 0.700 | 0.500 |
+""")
+    assert f"| 1.23 ({note}) |" in text
 
 
 def test_csv_reads_back_as_the_table(full_run: Run) -> None:
