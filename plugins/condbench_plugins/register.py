@@ -138,6 +138,19 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         summary="a low-rank change of the weights in every layer, generated from u",
         paper="Ha et al. 2017, arXiv:1609.09106; Hu et al. 2022, arXiv:2106.09685",
     )
+    yield ConditionerSpec(
+        name="adaln-zero",
+        target=f"{package}.adaln_zero:make",
+        summary="scale and shift of every layer's features, and a gate on every residual branch",
+        paper="Peebles & Xie 2023, arXiv:2212.09748",
+    )
+    yield ConditionerSpec(
+        name="in-context",
+        target=f"{package}.in_context:make",
+        summary="the tokens of u in front of the sequence",
+        needs=frozenset({"sequence"}),
+        paper="Peebles & Xie 2023, arXiv:2212.09748",
+    )
 
 
 @hookimpl

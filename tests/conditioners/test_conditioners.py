@@ -14,9 +14,10 @@ from condbench_plugins.conditioners.film import Film
 from condbench_plugins.conditioners.label_embedding import AddEmbedding
 from tests.toys import CLASSES, TASK, build_conv, build_sequence, make_encoder
 
-NAMES = installed().conditioners.names()
-DENSE = [name for name in NAMES if installed().conditioners.get(name).spec.uses_encoder]
-MIXING = [name for name in NAMES if "positions" in installed().conditioners.get(name).spec.needs]
+SPECS = {name: installed().conditioners.get(name).spec for name in installed().conditioners.names()}
+NAMES = [name for name, spec in SPECS.items() if spec.needs <= {"positions"}]  # what the convolutional toy offers
+DENSE = [name for name in NAMES if SPECS[name].uses_encoder]
+MIXING = [name for name in NAMES if "positions" in SPECS[name].needs]
 
 
 def make(name: str) -> Conditioner:
