@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Conditioned
@@ -46,10 +47,12 @@ def test_the_features_have_unit_variance_at_first() -> None:
     torch.manual_seed(0)
     net = StyleGenerator((1, 32, 32), latent=4, width=32, fine_width=16)
     squares = []
-    for layer in net.layers:  # inside: zero padding takes variance from the borders
-        layer.register_forward_hook(
-            lambda _, __, h: squares.append(h.detach()[:, :, 2:-2, 2:-2].square().mean().item())
-        )
+
+    def observe(layer: nn.Module, args: object, h: torch.Tensor) -> None:
+        squares.append(h.detach()[:, :, 2:-2, 2:-2].square().mean().item())  # zero padding thins the borders out
+
+    for layer in net.layers:
+        layer.register_forward_hook(observe)
     net(torch.randn(256, 4), None)
     assert squares == pytest.approx([1.0] * len(squares), rel=0.3)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
@@ -33,7 +32,7 @@ class LowRank(Adapter):
         positions = h.reshape(len(h), -1, h.shape[-1])
         read = self.read(c.pooled).view(len(h), -1, self.rank) / math.sqrt(h.shape[-1])
         write = self.write(c.pooled).view(len(h), self.rank, -1)
-        return torch.baddbmm(positions, positions @ read, write).view(h.shape)
+        return (positions + positions @ read @ write).view(h.shape)
 
 
 class Hyper(DenseConditioner):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Context, Site
-from condbench_plugins.networks.layers import Conv2d, divisible_by_4
+from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
 LAYERS = 5
 """Layers that a style modulates."""
@@ -68,7 +68,7 @@ class _Layer(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, grows: bool = False) -> None:
         super().__init__()
         self.shuffle = 2 if grows else 1
-        self.site = Site(in_channels)
+        self.site = Site(in_channels, norm=ChannelNorm())
         self.convolution = ModulatedConv2d(in_channels, out_channels * self.shuffle**2)
         self.noise = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels, 1, 1))
@@ -106,7 +106,7 @@ class StyleGenerator(nn.Module):
                 _Layer(fine_width, fine_width),
             ]
         )
-        self.output = Site(fine_width, role="output")
+        self.output = Site(fine_width, role="output", norm=ChannelNorm())
         self.last = ModulatedConv2d(fine_width, 4 * channels, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(4 * channels, 1, 1))
 
