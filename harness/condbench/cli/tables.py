@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from condbench.cli.matrices import METRICS, print_matrices
 
 if TYPE_CHECKING:
     from condbench.results import CellResult
 
 _COLUMNS = ("fid", "fid_floor", "label_accuracy", "training_seconds", "sampling_throughput", "parameters")
+_LINES = 24  # about what a terminal shows: of more cells than that, a matrix says more than a line each
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -30,7 +34,38 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_summary(results: Sequence[CellResult]) -> None:
-    """A line per cell, those that ended well first, by FID; then the others with their reasons."""
+    """What became of a run's cells: a line each, or, on a terminal that could not show as many, matrices."""
+    measured = any(result.metric(name) for result in results for name in METRICS)
+    if sys.stdout.isatty() and measured and len(results) > _LINES:
+        _print_large(results)
+    else:
+        _print_lines(results)
+
+
+def format_value(result: CellResult, name: str) -> str:
+    """A metric to three digits, or a dash."""
+    row = result.metric(name)
+    if row is None or row.value is None:
+        return "-"
+    return f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"
+
+
+def _print_large(results: Sequence[CellResult]) -> None:
+    """The matrices, then what did not end well."""
+    from rich.console import Console
+
+    console = Console()
+    print_matrices(results, console)
+    if troubled := [result for result in results if result.state not in ("ok", "skipped")]:
+        print_table(("cell", "state", "reason"), [(r.name, r.state, r.reason) for r in troubled])
+        console.print()
+    counts = Counter(result.state for result in results)
+    listing = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+    console.print(f"{len(results)} cells: {listing}", highlight=False, markup=False)
+
+
+def _print_lines(results: Sequence[CellResult]) -> None:
+    """Those that ended well first, by FID; then the others with their reasons."""
 
     def order(result: CellResult) -> tuple[str, bool, float]:
         fid = result.metric("fid")
@@ -51,11 +86,3 @@ def print_summary(results: Sequence[CellResult]) -> None:
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
     print_table(header, rows)
-
-
-def format_value(result: CellResult, name: str) -> str:
-    """A metric to three digits, or a dash."""
-    row = result.metric(name)
-    if row is None or row.value is None:
-        return "-"
-    return f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"

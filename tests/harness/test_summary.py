@@ -1,0 +1,76 @@
+"""What `condbench run` prints at its end: lines in a pipe, matrices on a terminal that could not show as many lines."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from condbench.cli.matrices import print_matrices
+from condbench.cli.tables import print_summary
+from condbench.results import CellResult
+from tests.made_runs import ALL_BACKBONES, ALL_CONDITIONERS, choice, large_matrix, planned, result, rows
+
+
+def drawn(results: list[CellResult], width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    print_matrices(results, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_132_cells_fit_a_terminal_of_any_width_with_all_of_their_numbers(width: int) -> None:
+    _, results = large_matrix()
+    lines = drawn(results, width)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    numbers = [word for line in lines for word in line.split() if word.replace(".", "").isdigit() and "." in word]
+    assert len(numbers) == 1 + 2 * sum(result.state == "ok" for result in results), "the floor, and two of each"
+    assert len([line for line in lines if line.startswith("mnist10k: ")]) == 2
+
+
+def test_a_matrix_names_what_is_missing_and_averages_seeds() -> None:
+    lines = [planned("flow", "film", seed=seed) for seed in range(3)] + [planned("gan", "film"), planned("gan", "none")]
+    results = [
+        result(lines[0], rows(1.0, 0.8, 9.0)),
+        result(lines[1], rows(2.0, 0.9, 9.0)),
+        result(lines[2], rows(90.0, 0.1, 9.0), state="timeout"),
+        result(lines[3], state="lost"),
+        result(lines[4], state="skipped"),
+    ]
+    table = [line.split() for line in drawn(results, 80)]
+    assert table[0] == ["mnist10k:", "fid,", "lower", "is", "better,", "floor", "0.142"]
+    assert table[1] == ["flow", "gan"]
+    assert table[3:5] == [["film", "1.50", "!"], ["none", "-", "-"]]
+
+
+def test_two_plugins_of_one_name_have_columns_of_their_own() -> None:
+    theirs = choice("flow").model_copy(update={"distribution": "acme"})
+    results = [result(planned(one), rows(fid, 0.8, 9.0)) for one, fid in ((choice("flow"), 1.0), (theirs, 2.0))]
+    table = [line.split() for line in drawn(results, 80)]
+    assert table[1] == ["condbench:flow", "acme:flow"]
+    assert table[3] == ["film", "1.00", "2.00"]
+
+
+def test_a_pipe_gets_a_line_per_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    _, results = large_matrix()
+    print_summary(results)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("dataset\tbackbone\tconditioner\t")
+    assert len([line for line in lines if line.startswith("mnist10k\t")]) == len(ALL_BACKBONES) * len(ALL_CONDITIONERS)
+
+
+def test_a_terminal_gets_matrices_of_many_cells_and_the_reasons(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, results = large_matrix()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    print_summary(results)
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) < 100
+    assert "the loss was not finite after 812 of 4,100 steps" in out
+    assert out.endswith("132 cells: 117 ok, 10 skipped, 1 diverged, 1 timeout, 1 failed, 1 out-of-memory, 1 lost\n")
