@@ -17,7 +17,6 @@ from condbench.model import Model
 from condbench.specs import Task
 from condbench_example.options import CouplingFlowOptions
 
-_WIDTH = 256
 _LEVELS = 256  # of a stored pixel, 8 bits
 _MARGIN = 0.05  # keeps the logit finite (Dinh et al., section 4.1)
 _LOG_SCALE = 1.0  # bounds a coupling's scale: at twice as much, inverses exploded in some samples
@@ -26,20 +25,21 @@ _LOG_SCALE = 1.0  # bounds a coupling's scale: at twice as much, inverses explod
 class Coupling(nn.Module):
     """Scales and shifts one half of the pixels by a function of the other half (Dinh et al., eq. 7 and 8)."""
 
-    def __init__(self, pixels: int) -> None:
+    def __init__(self, pixels: int, width: int) -> None:
         super().__init__()
         self.kept = pixels // 2
         # Which pixels are in which half. A buffer, because all that sampling needs must be in the state dict.
         self.register_buffer("order", torch.randperm(pixels))
         self.order: Tensor
-        self.first = nn.Linear(self.kept, _WIDTH)
-        # Three places where a conditioner may act: behind the first layer, in the hidden one, before the last. A site
-        # that is left empty is just its norm. `dim` says where the channels are.
-        self.input = Site(_WIDTH, dim=-1, role="input")
-        self.site = Site(_WIDTH, dim=-1, norm=nn.LayerNorm(_WIDTH, elementwise_affine=False))
-        self.hidden = nn.Linear(_WIDTH, _WIDTH)
-        self.output = Site(_WIDTH, dim=-1, role="output", norm=nn.LayerNorm(_WIDTH, elementwise_affine=False))
-        self.last = nn.Linear(_WIDTH, 2 * (pixels - self.kept))
+        self.first = nn.Linear(self.kept, width)
+        # Where a conditioner may act: behind the first layer, before the hidden one, on what that adds, and before the
+        # last. A site that is left empty is just its norm. `dim` says where the channels are.
+        self.input = Site(width, dim=-1, role="input")
+        self.site = Site(width, dim=-1, norm=nn.LayerNorm(width, elementwise_affine=False))
+        self.hidden = nn.Linear(width, width)
+        self.gate = Site(width, dim=-1, role="branch")
+        self.output = Site(width, dim=-1, role="output", norm=nn.LayerNorm(width, elementwise_affine=False))
+        self.last = nn.Linear(width, 2 * (pixels - self.kept))
         nn.init.zeros_(self.last.weight)  # the flow starts as the identity
         nn.init.zeros_(self.last.bias)
 
@@ -47,7 +47,7 @@ class Coupling(nn.Module):
         """(B, pixels) -> the same shape, and the logarithm of the scale of volumes (B,)."""
         kept, changed = x[:, self.order].tensor_split((self.kept,), dim=1)
         h = self.input(self.first(kept), c)
-        h = h + self.hidden(F.silu(self.site(h, c)))
+        h = h + self.gate(self.hidden(F.silu(self.site(h, c))), c)
         # condbench trains under autocast, so layers may give bfloat16; the bijection itself needs float32.
         log_scale, shift = self.last(F.silu(self.output(h, c))).float().chunk(2, dim=1)
         log_scale = _LOG_SCALE * (log_scale / _LOG_SCALE).tanh()
@@ -62,9 +62,9 @@ class Coupling(nn.Module):
 class Couplings(nn.Module):
     """The whole network. It takes the opaque context ``c`` and only ever hands it to its sites."""
 
-    def __init__(self, pixels: int, count: int) -> None:
+    def __init__(self, pixels: int, width: int, count: int) -> None:
         super().__init__()
-        self.couplings = nn.ModuleList(Coupling(pixels) for _ in range(count))
+        self.couplings = nn.ModuleList(Coupling(pixels, width) for _ in range(count))
 
     def forward(self, x: Tensor, c: Context | None, *, inverse: bool = False) -> tuple[Tensor, Tensor]:
         """(B, pixels) -> the same shape, and the logarithm of the scale of volumes (B,)."""
@@ -83,12 +83,22 @@ class CouplingFlow(Model):
         self.couplings, self.shape, self.options = couplings, shape, options
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
-        """The exact negative log-likelihood of dequantised images, in bits per dimension."""
-        y, log_volume = _to_reals(x)
+        """The negative log-likelihood of dequantised images, in bits per dimension."""
+        return -self._bound(x, u, torch.rand_like(x)).mean() / (math.prod(self.shape) * math.log(2))
+
+    def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
+        """One draw of the noise for each image: (B,) nats."""
+        return self._bound(x, u, torch.rand(x.shape, generator=generator, device=x.device))
+
+    def _bound(self, x: Tensor, u: Condition, noise: Tensor) -> Tensor:
+        """The log density of images (B, *shape) with noise in [0, 1) in each value's bin: (B,) nats.
+
+        On average over the noise it is at most the log probability of the images: a bin is one unit wide here.
+        """
+        y, log_volume = _to_reals(x, noise)
         z, more = self.couplings(y, u=u)  # the wrapped network takes u, and passes it to the conditioner
-        log_likelihood = log_volume + more - 0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
-        bits: Tensor = -log_likelihood.mean() / (z.shape[1] * math.log(2))
-        return bits
+        log_density: Tensor = log_volume + more - 0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+        return log_density
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Twice the default rate: at these budgets a flow gains by it."""
@@ -101,14 +111,14 @@ class CouplingFlow(Model):
         return _to_images(y).view(len(u), *self.shape)
 
 
-def _to_reals(x: Tensor) -> tuple[Tensor, Tensor]:
+def _to_reals(x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Images in [-1, 1] to logits (B, pixels), and the logarithm of the scale of volumes (B,).
 
     A density of discrete values has no bound; uniform noise over each value's bin gives it one (Theis et al. 2016,
     arXiv:1511.01844, section 3.1).
     """
     values = ((x.flatten(1) + 1) / 2 * (_LEVELS - 1)).round()
-    p = _MARGIN + (1 - 2 * _MARGIN) * (values + torch.rand_like(values)) / _LEVELS
+    p = _MARGIN + (1 - 2 * _MARGIN) * (values + noise.flatten(1)) / _LEVELS
     # The derivative of the logit by the stored value.
     slope = (1 - 2 * _MARGIN) / _LEVELS / (p * (1 - p))
     return p.logit(), slope.log().sum(1)
@@ -123,4 +133,4 @@ def _to_images(y: Tensor) -> Tensor:
 def build(task: Task, wrap: Wrap, options: CouplingFlowOptions) -> CouplingFlow:
     """The whole contract: build the model for a task, with `wrap` around each network that may depend on u."""
     shape = task.target.shape
-    return CouplingFlow(wrap(Couplings(math.prod(shape), options.couplings)), shape, options)
+    return CouplingFlow(wrap(Couplings(math.prod(shape), options.width, options.couplings)), shape, options)

@@ -1,0 +1,1 @@
+"""A third party's plugin for condbench: pythae's variational autoencoder as a backbone."""
