@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -36,9 +38,13 @@ class HyperOptions(Options):
 class VaeOptions(Options):
     """Options of the variational autoencoder."""
 
-    width: int = Field(320, ge=16, description="width of the encoder's and the decoder's layers")
+    width: int = Field(320, ge=16, multiple_of=2, description="width of the decoder's layers")
+    encoder_width: int = Field(320, ge=16, multiple_of=2, description="width of the encoder's layers")
     blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
     latent: int = Field(12, ge=1, description="dimensions of the latent")
+    prior: Literal["standard", "conditional"] = Field(
+        "standard", description="of the latent: the standard normal, or a normal whose mean and variance u decides"
+    )
 
 
 class GuidanceOptions(Options):
@@ -72,6 +78,15 @@ class AdversarialOptions(Options):
     gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
 
 
+class DitOptions(GuidanceOptions):
+    """Options of diffusion by a transformer over patches."""
+
+    width: int = Field(64, ge=16, multiple_of=2, description="channels of the transformer")
+    feed_forward: int = Field(256, ge=16, description="channels inside its feed-forward layers")
+    layers: int = Field(3, ge=1, description="attention and feed-forward layers, one of each in turn")
+    steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
+
+
 class GanOptions(AdversarialOptions):
     """Options of the generative adversarial network."""
 
@@ -98,10 +113,16 @@ class EbmOptions(Options):
 class ArOptions(Options):
     """Options of autoregression over codes."""
 
-    width: int = Field(128, ge=64, multiple_of=64, description="channels of the transformer")
+    order: Literal["raster", "masked"] = Field(
+        "raster", description="raster: code after code, in reading order; masked: all codes, in a few steps"
+    )
+    steps: int = Field(12, ge=1, description="passes of the masked order")
+    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+    width: int = Field(128, ge=16, description="channels of the transformer")
+    feed_forward: int = Field(512, ge=16, description="channels inside its feed-forward layers")
     layers: int = Field(3, ge=1, description="layers of the transformer")
     levels: str = Field(
         "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"
     )
-    code_width: int = Field(48, ge=16, description="channels of the autoencoder that finds the codes")
-    codes_share: float = Field(0.15, gt=0, lt=1, description="the share of the budget that finds the codes")
+    code_width: int = Field(32, ge=16, description="channels of the autoencoder that finds the codes")
+    codes_share: float = Field(0.1, gt=0, lt=1, description="the share of the budget that finds the codes")

@@ -1,49 +1,54 @@
-"""Autoregression over codes: exact codes, a cache that changes nothing, no look ahead, and frozen codes."""
+"""Autoregression over codes: exact codes, a cache that changes nothing, no look ahead, a bound that is one."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 import torch
 from pydantic import ValidationError
 
 from condbench.budget import Budget
-from condbench.conditioning import Condition, ConditionEncoder, DenseConditioner
+from condbench.conditioning import Condition, ConditionEncoder, Conditioner, sites
+from condbench.errors import UserError
 from condbench.specs import Domain, Task
 from condbench.training import train
-from condbench_plugins.backbones.ar import Autoregression, build
-from condbench_plugins.conditioners import cross_attention, film, label_embedding
+from condbench_plugins.backbones.ar import Autoregression, CodeModel, build
+from condbench_plugins.conditioners import adaln_zero, cross_attention, film, in_context, label_embedding
 from condbench_plugins.encoders.table import Table
 from condbench_plugins.networks.fsq import FiniteScalarQuantizer
-from condbench_plugins.networks.transformer import Cache, CausalTransformer
+from condbench_plugins.networks.shades import Shades
+from condbench_plugins.networks.transformer import Cache, Transformer
 from condbench_plugins.options import ArOptions, CrossAttentionOptions
 
 CLASSES = 4
-CONDITIONERS: list[DenseConditioner] = [
+CONDITIONERS: list[Conditioner] = [
     film.make(None),
     label_embedding.make(None),
     cross_attention.make(CrossAttentionOptions()),
+    adaln_zero.make(None),
+    in_context.make(None),
 ]
 
 
-def conditional(conditioner: DenseConditioner, *shape: int) -> Autoregression:
+def conditional(conditioner: Conditioner, *shape: int, **changes: object) -> CodeModel:
     torch.manual_seed(0)
     task = Task(Domain("image", shape), (Domain("class", (), CLASSES),))
-    options = ArOptions(width=64, layers=2, code_width=16, levels="4x3", codes_share=0.3)
+    small = {"width": 64, "feed_forward": 128, "layers": 2, "code_width": 16, "levels": "4x3", "codes_share": 0.3}
+    options = ArOptions.model_validate(small | changes)
     model = conditioner.lift(
         lambda t, wrap: build(t, wrap, options), task, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
     )
-    assert isinstance(model, Autoregression)
+    assert isinstance(model, CodeModel)
     return model
 
 
-def as_if_trained(model: Autoregression) -> CausalTransformer:
+def as_if_trained(model: CodeModel) -> Transformer:
     """Move every weight off its neutral start."""
     with torch.no_grad():
         for parameter in model.transformer.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    net = model.transformer.net
-    assert isinstance(net, CausalTransformer)
-    return net
+    return model.net
 
 
 def bars(count: int) -> tuple[torch.Tensor, Condition]:
@@ -80,35 +85,66 @@ def test_codes_and_levels_are_the_same_thing() -> None:
 
 
 @pytest.mark.parametrize("conditioner", CONDITIONERS)
-def test_the_cache_changes_no_logit(conditioner: DenseConditioner) -> None:
+def test_the_cache_changes_no_logit(conditioner: Conditioner) -> None:
     model = conditional(conditioner, 1, 16, 16)
     net = as_if_trained(model)
     u = Condition.of(torch.tensor([0, 1, 3]))
-    codes = torch.randint(0, model.vocabulary, (3, model.length))
-    previous = torch.cat([net.start(3), codes[:, :-1]], dim=1)
-    cache = Cache(model.layers)
+    codes = torch.randint(0, net.codes, (3, model.length))
+    previous = torch.cat([net.blank(3, 1), codes[:, :-1]], dim=1)
+    cache = Cache(len(net.blocks))
     with torch.inference_mode():
         full = model.transformer(previous, u=u)
         steps = [model.transformer(previous[:, i : i + 1], u=u, cache=cache) for i in range(model.length)]
+        other = model.transformer(previous, u=Condition.of(torch.tensor([2, 2, 2])))
+    assert not torch.allclose(full, other, atol=1e-2), "u does nothing"
     torch.testing.assert_close(torch.cat(steps, dim=1), full, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("conditioner", CONDITIONERS)
-def test_no_position_looks_ahead(conditioner: DenseConditioner) -> None:
-    model = conditional(conditioner, 1, 16, 16)
+def test_only_the_masked_order_looks_ahead(conditioner: Conditioner) -> None:
+    for order in ("raster", "masked"):
+        model = conditional(conditioner, 1, 16, 16, order=order)
+        net = as_if_trained(model)
+        u = Condition.of(torch.tensor([0, 1]))
+        known = torch.randint(0, net.codes, (2, model.length))
+        changed = known.clone()
+        changed[:, 7] = (changed[:, 7] + 1) % net.codes
+        with torch.inference_mode():
+            moved = (model.transformer(known, u=u) - model.transformer(changed, u=u)).abs().amax((0, 2))
+        assert (moved[7:] > 1e-4).all()
+        assert (moved[:7] > 1e-4).all() if order == "masked" else (moved[:7] < 1e-5).all()
+
+
+def test_every_residual_branch_has_a_gate() -> None:
+    net = conditional(film.make(None), 1, 16, 16).net
+    assert [site.role for site in sites(net)] == ["input", *["hidden", "branch"] * 2, "output"]
+
+
+def test_probabilities_of_all_codes_add_up_to_one() -> None:
+    model = conditional(film.make(None), 1, 8, 8, levels="3")
+    assert isinstance(model, Autoregression)
     as_if_trained(model)
-    u = Condition.of(torch.tensor([0, 1]))
-    previous = torch.randint(0, model.vocabulary, (2, model.length))
-    changed = previous.clone()
-    changed[:, 7] = (changed[:, 7] + 1) % model.vocabulary
+    every = torch.cartesian_prod(*[torch.arange(3)] * model.length)
     with torch.inference_mode():
-        moved = (model.transformer(previous, u=u) - model.transformer(changed, u=u)).abs().amax((0, 2))
-    assert (moved[:7] < 1e-5).all()
-    assert (moved[7:] > 1e-4).all()
+        log_probabilities = model._log_probability(every, Condition.of(torch.full((len(every),), 2)))
+    assert float(log_probabilities.exp().sum()) == pytest.approx(1.0, abs=1e-4)
 
 
-def test_it_learns_the_codes_then_freezes_them_and_draws_what_the_label_says() -> None:
-    model = conditional(film.make(None), 1, 8, 8)
+def test_intensities_are_as_probable_as_they_were_seen() -> None:
+    shades = Shades()
+    grey = torch.full((1, 1, 100, 100), 0.1)
+    x = torch.where(torch.arange(10_000).view_as(grey) < 7_500, -1.0, 40 / 127.5 - 1)
+    shades.observe(grey, x)
+    every = (torch.arange(256) / 127.5 - 1).view(256, 1, 1, 1)
+    probability = shades.log_probability(torch.full((256, 1, 1, 1), 0.1), every).exp()
+    assert float(probability.sum()) == pytest.approx(1.0, abs=1e-5)
+    assert float(probability[0]) == pytest.approx(0.75, abs=0.05)
+    assert float(probability[40]) == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("order", ["raster", "masked"])
+def test_it_learns_the_codes_then_freezes_them_and_draws_what_the_label_says(order: str) -> None:
+    model = conditional(film.make(None), 1, 8, 8, order=order, steps=3)
     frozen: dict[str, torch.Tensor] = {}
 
     def remember(progress: float) -> None:
@@ -141,11 +177,39 @@ def test_it_learns_the_codes_then_freezes_them_and_draws_what_the_label_says() -
     painted = x[:, 0].mean(-1).argmax(-1)  # the brightest row
     assert (painted == 2 * labels).float().mean() > 0.9
 
+    if isinstance(model, Autoregression):
+        x, u = bars(100)
+        wrong = Condition.of((u.parts[0] + 1) % CLASSES)
+        right, less = (model.log_likelihood(x, v, torch.Generator()).mean() for v in (u, wrong))
+        assert right > less + 1
+        assert -right < 64 * math.log(256) / 4, "far better than any intensity anywhere"
+
+
+@pytest.mark.parametrize("order", ["raster", "masked"])
+def test_guidance_is_read_at_every_call(order: str) -> None:
+    model = conditional(film.make(None), 1, 8, 8, order=order, guidance=1.0)
+    as_if_trained(model)
+    u, known = Condition.of(torch.tensor([0, 3])), torch.randint(0, 12, (2, model.length))
+    with torch.inference_mode():
+        kept, dropped = (model.transformer(known, u=v) for v in (u, u.dropped()))
+        model.guidance = 3.0
+        torch.testing.assert_close(model.guided_logits(known, u), 3 * kept - 2 * dropped, rtol=1e-4, atol=1e-4)
+        x = model.sample(u, torch.Generator().manual_seed(0))
+        model.guidance = 0.0
+        torch.testing.assert_close(model.guided_logits(known, u), dropped, rtol=1e-4, atol=1e-4)
+    assert x.shape == (2, 1, 8, 8)
+
 
 def test_colour_images_of_another_size() -> None:
-    model = conditional(film.make(None), 3, 32, 32)
-    u = Condition.of(torch.tensor([0, 1]))
-    for phase in ("codes", "transformer"):
-        model.loss(phase, torch.rand(2, 3, 32, 32), u).backward()
-    with torch.inference_mode():
-        assert model.sample(u, torch.Generator().manual_seed(0)).shape == (2, 3, 32, 32)
+    for order in ("raster", "masked"):
+        model = conditional(in_context.make(None), 3, 32, 32, order=order)
+        u = Condition.of(torch.tensor([0, 1]))
+        for phase in ("codes", "transformer"):
+            model.loss(phase, torch.rand(2, 3, 32, 32), u).backward()
+        with torch.inference_mode():
+            assert model.sample(u, torch.Generator().manual_seed(0)).shape == (2, 3, 32, 32)
+
+
+def test_images_that_do_not_divide_into_patches_are_refused() -> None:
+    with pytest.raises(UserError, match="multiples of 4"):
+        conditional(film.make(None), 1, 30, 28)
