@@ -53,7 +53,8 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.vae:build",
         options=f"{_OPTIONS}:VaeOptions",
         summary="an encoder and a decoder, trained on a bound of the likelihood",
-        paper="Kingma & Welling 2014, arXiv:1312.6114",
+        sizes=("width", "encoder_width"),
+        paper="Kingma & Welling 2014, arXiv:1312.6114; Sohn et al. 2015 (conditional)",
     )
     yield BackboneSpec(
         name="diffusion",
@@ -70,6 +71,15 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         summary="a velocity field from noise to data, learned by flow matching",
         offers=frozenset({"positions", "score"}),
         paper="Lipman et al. 2023, arXiv:2210.02747",
+    )
+    yield BackboneSpec(
+        name="dit",
+        target=f"{package}.dit:build",
+        options=f"{_OPTIONS}:DitOptions",
+        summary="diffusion by a transformer over patches",
+        offers=frozenset({"positions", "score", "sequence"}),
+        sizes=("width", "feed_forward"),
+        paper="Peebles & Xie 2023, arXiv:2212.09748",
     )
 
 

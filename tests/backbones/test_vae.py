@@ -16,17 +16,18 @@ from condbench_plugins.encoders.table import Table
 from condbench_plugins.options import VaeOptions
 
 CLASSES = 4
-OPTIONS = VaeOptions(width=32, latent=2)
+OPTIONS = VaeOptions(width=32, encoder_width=32, latent=2)
+LEARNED_PRIOR = OPTIONS.model_copy(update={"prior": "conditional"})
 
 
 def task(*shape: int) -> Task:
     return Task(Domain("image", shape), (Domain("class", (), CLASSES),))
 
 
-def conditional(of: Task) -> VariationalAutoencoder:
+def conditional(of: Task, options: VaeOptions = OPTIONS) -> VariationalAutoencoder:
     torch.manual_seed(0)
     model = film.make(None).lift(
-        lambda t, wrap: build(t, wrap, OPTIONS), of, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
+        lambda t, wrap: build(t, wrap, options), of, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
     )
     assert isinstance(model, VariationalAutoencoder)
     return model
@@ -58,6 +59,55 @@ def test_the_bound_is_a_bernoulli_likelihood_and_a_gaussian_divergence(shape: tu
     divergence = distributions.kl_divergence(posterior, distributions.Normal(0.0, 1.0))
     torch.testing.assert_close(distortion, -likelihood.sum(-1))
     torch.testing.assert_close(rate, divergence.sum(-1))
+
+
+def test_a_conditional_prior_starts_as_the_standard_one_and_then_takes_its_place() -> None:
+    model = conditional(task(1, 8, 8), LEARNED_PRIOR)
+    standard = conditional(task(1, 8, 8))
+    standard.load_state_dict(model.state_dict(), strict=False)
+    x, u = bars(16)
+    rates = []
+    for each in (model, standard):
+        torch.manual_seed(1)
+        rates.append(each.bound(x, u)[1])
+    torch.testing.assert_close(*rates)
+
+    assert model.prior is not None
+    with torch.no_grad():
+        for parameter in model.prior.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+        prior_mean, prior_log_variance = model.prior(len(u), u=u).chunk(2, dim=-1)
+        mean, log_variance = model.encoder(x.flatten(1), u=u).chunk(2, dim=-1)
+        rate = model.bound(x, u)[1]
+        z = model.sample(u, torch.Generator().manual_seed(3))
+        noise = torch.randn(16, 2, generator=torch.Generator().manual_seed(3))
+        expected = model.decoder(prior_mean + (0.5 * prior_log_variance).exp() * noise, u=u).sigmoid() * 2 - 1
+    assert (prior_mean[u.parts[0] == 0][0] - prior_mean[u.parts[0] == 1][0]).abs().max() > 0.01, "deaf to u"
+    divergence = distributions.kl_divergence(
+        distributions.Normal(mean, (0.5 * log_variance).exp()),
+        distributions.Normal(prior_mean, (0.5 * prior_log_variance).exp()),
+    )
+    torch.testing.assert_close(rate, divergence.sum(-1))
+    torch.testing.assert_close(z.flatten(1), expected)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, LEARNED_PRIOR])
+def test_the_likelihood_is_bounded_from_below_and_tight_where_the_posterior_is_exact(options: VaeOptions) -> None:
+    """A decoder deaf to z: then log P(x|u) is what the table says, and the exact posterior is the prior."""
+    model = conditional(task(1, 8, 8), options)
+    x, u = bars(64)
+    model.bound(x, u)  # counts
+    with torch.inference_mode():
+        for name, parameter in model.named_parameters():
+            if name == "decoder.net.first.weight" or name.startswith("encoder.net.last."):
+                parameter.zero_()
+        exact = model.intensities.log_prob(model.decoder(torch.zeros(64, 2), u=u), x.flatten(1))
+        tight = model.log_likelihood(x, u, torch.Generator().manual_seed(0))
+        model.encoder.net.last.bias.copy_(torch.tensor([1.5, -1.0, 0.0, 0.0]))
+        bound = model.log_likelihood(x, u, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(tight, exact)
+    assert bound.shape == (64,) and bound.dtype == torch.float32
+    assert float(exact.mean()) - 1.625 < float(bound.mean()) < float(exact.mean())  # above the bound of one draw
 
 
 def test_the_last_phase_trains_the_bound_itself() -> None:
