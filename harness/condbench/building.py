@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from condbench.conditioning import ConditionEncoder, Conditioner, Wrap
+from condbench.conditioning import Conditioned, ConditionEncoder, Conditioner, Wrap
 from condbench.data import Dataset
 from condbench.errors import UserError
 from condbench.model import Model
@@ -42,8 +42,8 @@ def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     return dataset
 
 
-def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
-    """The cell's untrained model: its backbone, lifted by its conditioner."""
+def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:
+    """The cell's untrained model: its backbone, lifted by its conditioner; with ``alone``, the backbone as it is."""
     cell = planned.cell
     backbone = registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}").spec
     conditioner = registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}").spec
@@ -61,7 +61,7 @@ def build(planned: PlannedCell, task: Task, registry: Registry) -> Model:
         parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
         return ConditionEncoder(parts, ENCODER_DIM)
 
-    return lifter.lift(bound, task, make_encoder)
+    return bound(task, Conditioned) if alone else lifter.lift(bound, task, make_encoder)
 
 
 def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -> Model:

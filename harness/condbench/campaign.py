@@ -36,6 +36,7 @@ def new_run(
     command: list[str],
     jobs: int,
     executor: str,
+    within_seconds: float | None = None,
 ) -> Run:
     """Make the run directory with its plan; cells that cannot be are settled as skipped at once."""
     now = datetime.datetime.now(datetime.UTC)
@@ -48,6 +49,7 @@ def new_run(
         plugins=plugin_states(registry),
         jobs=jobs,
         executor=executor,
+        within_seconds=within_seconds,
     )
     run = Run.create(out or _fresh(f"{suite.name}-{now:%Y%m%d-%H%M%S}"), info, plan)
     _settle_skipped(run)

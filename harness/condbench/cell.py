@@ -38,7 +38,7 @@ from condbench.model import Model
 from condbench.peak import matrix_rate
 from condbench.provenance import seed
 from condbench.registry import Registry, installed, resolve
-from condbench.results import CellResult, Guided, MetricRow, PlannedCell, State
+from condbench.results import TOLERANCE, CellResult, Guided, MetricRow, PlannedCell, Size, State
 from condbench.specs import Better, MetricSpec
 from condbench.store import Run, write_atomically
 
@@ -132,14 +132,24 @@ class Life:
         self._row("training_samples", done.spent.samples, "images", "neither")
         self._row("training_seconds", done.spent.seconds, "s", "neither")
         self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher")
-        self._row("flops_per_image", done.spent.flops / done.spent.samples, "FLOP/image", "neither")
+        self._row("flops_per_image", done.flops_per_image, "FLOP/image", "neither")
         self._row("matrix_rate", rate, "FLOP/s", "neither")
         self._row("model_flop_utilisation", done.spent.flops / done.spent.seconds / rate, "share", "higher")
-        self._row("parameters", sum(p.numel() for p in model.parameters()), "parameters", "neither")
+        parameters = sum(p.numel() for p in model.parameters())
+        self._row("parameters", parameters, "parameters", "neither")
+        self._check_size(Size(parameters=parameters, flops_per_image=done.flops_per_image))
         curve = "".join(json.dumps(asdict(point)) + "\n" for point in done.curve)
         write_atomically(self.path / "curve.jsonl", curve)
         state = {name: value.contiguous().clone() for name, value in model.state_dict().items()}
         write_atomically(self.path / "model.safetensors", save(state))
+
+    def _check_size(self, size: Size) -> None:
+        """A cell that is not as large as its track says must not stand in its table."""
+        if (target := self.planned.size) is not None and not size.agrees(target):
+            raise UserError(
+                f"the model is not as large as the track same-size asks for ({size.difference(target)}; "
+                f"{TOLERANCE:.0%} are allowed): plan the run anew, since its widths were solved for other code."
+            )
 
     def _draw(self, model: Model, dataset: Dataset, stage: str) -> sampling.Samples:
         return sampling.draw(
@@ -185,7 +195,7 @@ class Life:
 
     def _asked(self, dataset: Dataset) -> tuple[NDArray[np.generic], ...]:
         """The conditions that samples are drawn for, as they are stored."""
-        return tuple(part[_cycle(dataset.test, self.settings.samples)] for part in dataset.test.u)
+        return tuple(part[cycled(dataset.test, self.settings.samples)] for part in dataset.test.u)
 
 
 def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:
@@ -199,11 +209,12 @@ def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricR
 
 def asked_for(dataset: Dataset, count: int) -> Condition:
     """The first ``count`` conditions of the test split, starting over where it has fewer."""
-    at = _cycle(dataset.test, count)
+    at = cycled(dataset.test, count)
     return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
 
 
-def _cycle(split: Split, count: int) -> NDArray[np.int64]:
+def cycled(split: Split, count: int) -> NDArray[np.int64]:
+    """The first ``count`` positions of a split, starting over where it has fewer."""
     return np.arange(count) % len(split)
 
 

@@ -85,6 +85,29 @@ class Provenance(Record):
     processor: str
 
 
+TOLERANCE = 0.02
+"""How far parameters and FLOPs per image may be apart under the track same-size, as a share."""
+
+
+class Size(Record):
+    """How large a model is: its parameters, and the FLOPs per image of its (last) training step."""
+
+    parameters: float
+    flops_per_image: float
+
+    def agrees(self, other: Size) -> bool:
+        """Whether both are within `TOLERANCE` of ``other``'s."""
+        return max(map(abs, self._apart(other))) <= TOLERANCE
+
+    def difference(self, other: Size) -> str:
+        """How much larger than ``other``, in words: ``parameters +3.1 %, FLOPs per image -0.4 %``."""
+        parameters, flops = self._apart(other)
+        return f"parameters {100 * parameters:+.1f} %, FLOPs per image {100 * flops:+.1f} %"
+
+    def _apart(self, other: Size) -> tuple[float, float]:
+        return self.parameters / other.parameters - 1, self.flops_per_image / other.flops_per_image - 1
+
+
 class PlannedCell(Record):
     """A line of plan.jsonl: a cell, its name within the run, and why it is skipped, if it is."""
 
@@ -92,6 +115,10 @@ class PlannedCell(Record):
     provenance: Provenance
     skip: str = ""
     data_root: str | None = None
+    size: Size | None = Field(None, description="under the track same-size: what the model's size must agree with")
+    forecast_seconds: float | None = Field(
+        None, description="how long its whole life should take, where that was asked"
+    )
 
     @property
     def cell(self) -> Cell:

@@ -45,16 +45,18 @@ class Training:
     """What training did: the resources it took, which limit ended it, and its curve.
 
     ``counting_seconds`` of the spent seconds went into steps whose FLOPs were counted, which is slow.
+    ``flops_per_image`` is that of the last step, all of its phases.
     """
 
     steps: int
     spent: Spent
     ended_by: str
     counting_seconds: float
+    flops_per_image: float
     curve: list[Point] = field(default_factory=list)
 
 
-class _Stepper:
+class Stepper:
     """The optimizers of one phase, each with the average of what it trains."""
 
     def __init__(self, model: Model, phase: str) -> None:
@@ -127,7 +129,7 @@ def train(
     eager = forward or model
     fast = torch.compile(eager) if compiled else eager
     warm: set[tuple[str, ...]] = set()
-    steppers: dict[str, _Stepper] = {}
+    steppers: dict[str, Stepper] = {}
     flops_of: dict[tuple[str, ...], float] = {}
     losses: dict[str, list[Tensor]] = {}
     curve: list[Point] = []
@@ -152,7 +154,7 @@ def train(
         phases = model.phases(progress)
         for phase in phases:
             if phase not in steppers:
-                steppers[phase] = _Stepper(model, phase)
+                steppers[phase] = Stepper(model, phase)
 
         with nullcontext() if phases in flops_of else count_flops() as count:
             for phase in phases:
@@ -175,7 +177,7 @@ def train(
         raise Diverged(f"a parameter is not finite after {steps} steps")
     model.eval()
     report(1.0)
-    return Training(steps, spent, ended_by, counting_seconds, curve)
+    return Training(steps, spent, ended_by, counting_seconds, flops_of[phases] / len(x), curve)
 
 
 def _point(progress: float, spent: Spent, losses: dict[str, list[Tensor]]) -> Point:

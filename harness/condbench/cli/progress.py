@@ -17,7 +17,13 @@ from condbench.store import Run
 
 _KEY_METRICS = ("fid", "label_accuracy")
 
-_SHARES = {"build": (0.0, 0.1), "train": (0.1, 0.7), "sample": (0.8, 0.15), "measure": (0.95, 0.05)}
+_SHARES = {
+    "build": (0.0, 0.1),
+    "train": (0.1, 0.7),
+    "sample": (0.8, 0.15),
+    "measure": (0.95, 0.05),
+    "guide": (0.95, 0.05),
+}
 """Where each stage begins in a cell's bar, and how much of it it takes."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,14 @@ def run(
         str | None,
         typer.Option(metavar="flops=…|samples=…|seconds=…", help="What training gets, e.g. flops=2e12."),
     ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End in this time, e.g. 45m: every cell gets the compute that then fits."),
+    ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(metavar="same-backbone|same-size", help="Same size: widths are solved until all sizes agree."),
+    ] = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     data_root: Annotated[
         Path | None,
@@ -72,16 +81,19 @@ def run(
     from condbench.campaign import alone, execute, new_run, reopen, unfinished
     from condbench.cli import progress
     from condbench.cli.installed import installed
+    from condbench.cli.planning import make_plan
     from condbench.errors import UserError
     from condbench.store import Run
 
+    started = time.monotonic()
     registry = installed()
     registry.executors.get(executor)
     states = _retry_states(retry or [])
     if resume is not None:
         selecting = {
             "--all": everything, "--suite": suite, "-b": backbone, "-c": conditioner, "-d": dataset, "--seeds": seeds,
-            "--budget": budget, "--device": device, "--data-root": data_root, "--out": out,
+            "--budget": budget, "--within": within, "--track": track, "--device": device,
+            "--data-root": data_root, "--out": out,
         }  # fmt: skip
         if given := [option for option, value in selecting.items() if value]:
             raise UserError(
@@ -94,13 +106,16 @@ def run(
     else:
         if states:
             raise UserError("--retry needs a run to take up: add --resume RUN.")
-        chosen = _choose_suite(everything, suite, backbone, conditioner, dataset, seeds, budget, device)
-        plan = _plan(chosen, registry, data_root, dry_run)
+        chosen = _choose_suite(everything, suite, backbone, conditioner, dataset, seeds, budget, track, device)
+        seconds = _within_seconds(within, budget, jobs)
+        plan = make_plan(chosen, registry, data_root, within_seconds=seconds, started=started, need_data=not dry_run)
         if dry_run:
             _show_plan(plan, as_json)
             return
         command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-        target = new_run(chosen, plan, registry, out=out, command=command, jobs=jobs, executor=executor)
+        target = new_run(
+            chosen, plan, registry, out=out, command=command, jobs=jobs, executor=executor, within_seconds=seconds
+        )
 
     try:
         with alone(target):
@@ -141,6 +156,7 @@ def _choose_suite(
     dataset: list[str] | None,
     seeds: int | None,
     budget: str | None,
+    track: str | None,
     device: str | None,
 ) -> Suite:
     """The suite that was asked for, with what the command line changes in it."""
@@ -158,15 +174,24 @@ def _choose_suite(
         "datasets": dataset,
         "seeds": seeds,
         "budget": None if budget is None else Budget.parse(budget),
+        "track": track,
         "device": device,
     }
     return changed(load_suite(suite or "quick"), {key: value for key, value in changes.items() if value is not None})
 
 
-def _plan(suite: Suite, registry: Registry, data_root: Path | None, dry_run: bool) -> list[PlannedCell]:
-    from condbench.matrix import plan
+def _within_seconds(within: str | None, budget: str | None, jobs: int) -> float | None:
+    """The time that all of the run has; it decides the budget, so it cannot be given beside one."""
+    from condbench.allotment import parse_duration
+    from condbench.errors import UserError
 
-    return plan(suite, registry, data_root, need_data=not dry_run)
+    if within is None:
+        return None
+    if budget is not None:
+        raise UserError("--within chooses the budget: leave out --budget, or leave out --within.")
+    if jobs > 1:
+        raise UserError("--within measures cells that run one at a time: leave out --jobs, or leave out --within.")
+    return parse_duration(within)
 
 
 def _retry_states(texts: list[str]) -> list[str]:

@@ -1,0 +1,162 @@
+"""`condbench run --within 45m`: one compute budget for all cells, such that the whole run ends in the given time.
+
+Every cell gets the same FLOPs, as in any table of condbench; what differs is how long they take. So each combination is
+measured beforehand for a few steps and samples, and the budget is solved for: fixed costs plus FLOPs over rate, summed
+over all cells, are the time that is left. Called by the driver.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from condbench.budget import Budget
+from condbench.errors import UserError
+from condbench.probing import Leg, Probe, Prober, Question
+from condbench.results import PlannedCell, Settings
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_LEAST_STEPS = 20  # of training; with fewer nothing is learned, and rates are not those of the first steps
+_REPORT_SECONDS, _REPORT_SECONDS_PER_CELL = 2.0, 0.03
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``45m``, ``1h30m`` or ``90s``.
+
+    Raises:
+        UserError: for anything else, or nothing at all.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    seconds = (
+        sum(float(part or 0) * _UNITS[unit] for part, unit in zip(match.groups(), "hms", strict=True)) if match else 0.0
+    )
+    if not seconds > 0:
+        raise UserError(f"the time '{text}' cannot be read: write hours, minutes and seconds, e.g. 45m, 1h30m or 90s.")
+    return seconds
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell's life takes: ``fixed`` seconds and ``per_flop`` of its budget, for ``images_per_flop`` of training.
+
+    Below ``least_flops`` it would learn nothing.
+    """
+
+    fixed: float
+    per_flop: float
+    images_per_flop: float
+    least_flops: float
+
+    def seconds(self, flops: float) -> float:
+        """The length of a life with this budget."""
+        return self.fixed + flops * self.per_flop
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a cell gets: FLOPs, about how many images of training, and about how many seconds in all."""
+
+    planned: PlannedCell
+    flops: float
+    images: float
+    seconds: float
+
+
+def measure_costs(plan: Sequence[PlannedCell], prober: Prober, report: Callable[[str], None]) -> dict[str, Cost]:
+    """What each cell that is not skipped costs, by name; seeds of one combination are measured once.
+
+    Args:
+        plan: the cells; their budget does not matter.
+        prober: takes the few steps.
+        report: told each combination before it is measured.
+    """
+    measuring: dict[str, float] = {}
+    by_pair: dict[str, Cost] = {}
+    costs: dict[str, Cost] = {}
+    for planned in plan:
+        if planned.skip:
+            continue
+        cell = planned.cell
+        backbone = f"{cell.dataset.model_dump_json()} {cell.backbone.model_dump_json()}"
+        pair = f"{backbone} {cell.conditioner.model_dump_json()}"
+        if pair not in by_pair:
+            report(f"{cell.backbone} x {cell.conditioner}")
+            probe = prober.ask(Question(planned=planned, speed=True, measure=backbone not in measuring))
+            measuring.setdefault(backbone, probe.measuring_seconds)
+            by_pair[pair] = _cost(probe, planned.provenance.settings, prober.start_seconds, measuring[backbone])
+        costs[planned.name] = by_pair[pair]
+    return costs
+
+
+def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seconds: float) -> Cost:
+    samplings = 1.0
+    if probe.guidable:  # a guided sample takes two evaluations
+        samplings += 2.0 * len(settings.guidance_scales)
+    fixed = (
+        start_seconds
+        + probe.build_seconds
+        + sum(leg.counting_seconds - leg.seconds_per_step for leg in probe.legs)
+        + samplings * settings.samples * probe.seconds_per_sample
+        + measuring_seconds
+    )
+
+    def over_legs(of: Callable[[Leg], float]) -> float:
+        return sum(leg.share * of(leg) / leg.flops_per_step for leg in probe.legs)
+
+    return Cost(
+        fixed=fixed,
+        per_flop=over_legs(lambda leg: leg.seconds_per_step),
+        images_per_flop=over_legs(lambda leg: leg.images_per_step),
+        least_flops=max((_LEAST_STEPS * leg.flops_per_step / leg.share for leg in probe.legs), default=0.0),
+    )
+
+
+def allot(costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float) -> list[Share]:
+    """Solve for the FLOPs that every cell gets so that all of them and the report take ``seconds`` together.
+
+    Raises:
+        UserError: if the time does not even suffice for building, sampling and measuring and a few steps of training.
+    """
+    fixed = sum(cost.fixed for cost in costs.values()) + _REPORT_SECONDS + _REPORT_SECONDS_PER_CELL * len(plan)
+    per_flop = sum(cost.per_flop for cost in costs.values())
+    if not costs or not per_flop:
+        raise UserError("there is no cell to share the time out to: every combination is skipped or cannot be built.")
+    flops = (seconds - fixed) / per_flop
+    least = max(cost.least_flops for cost in costs.values())
+    if flops < least:
+        needed = fixed + least * per_flop
+        raise UserError(
+            f"{seconds / 60:.1f} minutes are too short for {len(costs)} cells: building, sampling and measuring take "
+            f"{fixed / 60:.1f} of them, and learning anything {needed / 60:.1f} in all: give more time, e.g. --within "
+            f"{math.ceil(needed * 1.2 / 60)}m, or name fewer plugins with -b and -c."
+        )
+    flops = _round_down(flops)
+    return [
+        Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops))
+        for planned in plan
+        if (cost := costs.get(planned.name)) is not None
+    ]
+
+
+def _round_down(flops: float) -> float:
+    """Two significant digits, so that the budget can be written down and given again."""
+    unit = 10.0 ** (math.floor(math.log10(flops)) - 1)
+    return float(f"{math.floor(flops / unit) * unit:.1e}")
+
+
+def apply(plan: Sequence[PlannedCell], shares: Sequence[Share]) -> list[PlannedCell]:
+    """The plan with every cell's budget and forecast."""
+    if not shares:
+        return list(plan)
+    budget = Budget(flops=shares[0].flops)
+    forecasts = {share.planned.name: share.seconds for share in shares}
+    allotted = []
+    for planned in plan:
+        cell = planned.cell.model_copy(update={"budget": budget})
+        provenance = planned.provenance.model_copy(update={"cell": cell})
+        forecast = forecasts.get(planned.name)
+        allotted.append(planned.model_copy(update={"provenance": provenance, "forecast_seconds": forecast}))
+    return allotted

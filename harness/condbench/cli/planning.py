@@ -1,0 +1,89 @@
+"""From a suite to the plan that `condbench run` carries out: planned, made equally large, and given its time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from condbench.allotment import Share
+    from condbench.registry import Registry
+    from condbench.results import PlannedCell
+    from condbench.suite import Suite
+
+
+def make_plan(
+    suite: Suite,
+    registry: Registry,
+    data_root: Path | None,
+    *,
+    within_seconds: float | None,
+    started: float,
+    need_data: bool,
+) -> list[PlannedCell]:
+    """All cells of a suite, with widths solved for where its track is *same size*, and a budget that suits the time.
+
+    Args:
+        suite: what was asked for.
+        registry: the installed plugins.
+        data_root: where data are that do not ship.
+        within_seconds: the time for all of the run; the suite's budget holds if it is left out.
+        started: when that time began, by `time.monotonic`.
+        need_data: whether missing data are an error; measuring beforehand needs them anyway.
+    """
+    from condbench.matrix import plan
+
+    sizing = suite.track == "same-size"
+    planned = plan(suite, registry, data_root, need_data=need_data or sizing or within_seconds is not None)
+    if not sizing and within_seconds is None:
+        return planned
+
+    from condbench.allotment import allot, apply, measure_costs
+    from condbench.probing import Prober
+    from condbench.tracks import same_size
+
+    with Prober() as prober:
+        if sizing:
+            planned = same_size(planned, registry, prober, _reporter("solving for the widths of"))
+        if within_seconds is None:
+            return planned
+        costs = measure_costs(planned, prober, _reporter("measuring"))
+    shares = allot(costs, planned, within_seconds - (time.monotonic() - started))
+    print(_announcement(shares, within_seconds, time.monotonic() - started), file=sys.stderr)
+    return apply(planned, shares)
+
+
+def _reporter(doing: str) -> Callable[[str], None]:
+    """Says what is being probed, on one line of a terminal that is written over; elsewhere it stays silent."""
+
+    def report(what: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{doing} {what}", end="", file=sys.stderr, flush=True)
+
+    return report
+
+
+def _announcement(shares: Sequence[Share], within_seconds: float, spent: float) -> str:
+    """What each cell gets, before anything is trained."""
+    width = max(len(share.planned.name) for share in shares)
+    lines = [
+        f"{share.planned.name:{width}}  {share.flops:.2g} FLOPs  {share.images:>9,.0f} images  {share.seconds:>5.0f} s"
+        for share in shares
+    ]
+    total = spent + sum(share.seconds for share in shares)
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    return clear + "\n".join(
+        [
+            *lines,
+            f"{len(shares)} cells, {shares[0].flops:.2g} FLOPs each: about {_clock(total)} of "
+            f"{_clock(within_seconds)}, {_clock(spent)} of them for measuring beforehand",
+        ]
+    )
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

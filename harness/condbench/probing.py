@@ -1,0 +1,100 @@
+"""Asking what cells would cost: the questions, the answers, and the process that finds them. It imports no torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Self
+
+from condbench.errors import UserError
+from condbench.results import PlannedCell, Record
+
+
+class Question(Record):
+    """About a planned cell, or with ``alone`` about its backbone without any conditioner."""
+
+    planned: PlannedCell
+    alone: bool = False
+    speed: bool = False
+    measure: bool = False
+
+
+class Leg(Record):
+    """A part of training with the same phases, e.g. the first stage of a two-stage model."""
+
+    share: float
+    flops_per_step: float
+    images_per_step: int
+    seconds_per_step: float
+    counting_seconds: float
+
+
+class Probe(Record):
+    """What a cell would cost; with only its size asked for, the rest is zero.
+
+    ``seconds`` is what finding out took, ``error`` why the cell cannot even be built.
+    """
+
+    parameters: int = 0
+    flops_per_image: float = 0.0
+    build_seconds: float = 0.0
+    legs: tuple[Leg, ...] = ()
+    seconds_per_sample: float = 0.0
+    measuring_seconds: float = 0.0
+    guidable: bool = False
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Prober:
+    """The probe's process, for the length of a ``with`` block. ``start_seconds``: from nothing to its first answer,
+    less what the answer itself took; a cell's own process takes as long to start."""
+
+    def __init__(self) -> None:
+        self.start_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        self.log = tempfile.TemporaryFile("w+")
+        self.started: float | None = time.perf_counter()
+        command = [sys.executable, "-m", "condbench.probe"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.log.close()
+
+    def ask(self, question: Question) -> Probe:
+        """Find out.
+
+        Raises:
+            UserError: if the process has died, e.g. for want of memory.
+        """
+        assert self.process.stdin is not None and self.process.stdout is not None
+        line = ""
+        try:
+            self.process.stdin.write(question.model_dump_json() + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            pass
+        if not line:
+            self.log.seek(0)
+            last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise UserError(
+                f"the process that measures cells beforehand died at {question.planned.name} ({last}): leave that "
+                "combination out, e.g. by naming others with -b and -c."
+            )
+        probe = Probe.model_validate_json(line)
+        if self.started is not None:
+            self.start_seconds = max(0.0, time.perf_counter() - self.started - probe.seconds)
+            self.started = None
+        return probe
