@@ -73,6 +73,15 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         paper="Lipman et al. 2023, arXiv:2210.02747",
     )
     yield BackboneSpec(
+        name="latent-diffusion",
+        target=f"{package}.latent_diffusion:build",
+        options=f"{_OPTIONS}:LatentDiffusionOptions",
+        summary="an autoencoder, and diffusion in its latent",
+        offers=frozenset({"positions", "score"}),
+        sizes=("width", "deep_width"),
+        paper="Rombach et al. 2022, arXiv:2112.10752",
+    )
+    yield BackboneSpec(
         name="dit",
         target=f"{package}.dit:build",
         options=f"{_OPTIONS}:DitOptions",
@@ -160,6 +169,15 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         summary="the tokens of u in front of the sequence",
         needs=frozenset({"sequence"}),
         paper="Peebles & Xie 2023, arXiv:2212.09748",
+    )
+    yield ConditionerSpec(
+        name="classifier-guidance",
+        target=f"{package}.classifier_guidance:make",
+        summary="Bayes' rule: a classifier of noisy x steers the sampler of an unconditional model",
+        accepts=frozenset({"class"}),
+        needs=frozenset({"score"}),
+        uses_encoder=False,
+        paper="Dhariwal & Nichol 2021, arXiv:2105.05233",
     )
 
 
