@@ -23,8 +23,8 @@ from condbench.conditioning import Condition, Wrap
 from condbench.model import Model
 from condbench.specs import Task
 from condbench_plugins.networks.fsq import CodeAutoencoder
+from condbench_plugins.networks.intensities import IntensityTable
 from condbench_plugins.networks.optimizers import muon_and_adamw
-from condbench_plugins.networks.shades import Shades
 from condbench_plugins.networks.transformer import Cache, Transformer
 from condbench_plugins.options import ArOptions
 
@@ -127,12 +127,12 @@ class Autoregression(CodeModel):
 
     def __init__(self, task: Task, wrap: Wrap, options: ArOptions) -> None:
         super().__init__(task, wrap, options)
-        self.shades = Shades()
+        self.intensities = IntensityTable()
 
     def codes_loss(self, codes: Tensor, x: Tensor, u: Condition) -> Tensor:
         """-log P(codes|u), nats per image. What the codes paint of x is counted for the likelihood."""
         with torch.no_grad():
-            self.shades.observe(self.autoencoder.decode(codes), x)
+            self.intensities.count(self.autoencoder.paint(codes), x)
         return -self._log_probability(codes, u).mean()
 
     def draw(self, u: Condition, generator: torch.Generator) -> Tensor:
@@ -147,8 +147,8 @@ class Autoregression(CodeModel):
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
         """log P(codes of x | u) + log P(x | those codes), (B,) nats: other codes could have led to x too."""
         codes = self.autoencoder.encode(x)
-        painted = self.shades.log_probability(self.autoencoder.decode(codes), x)
-        return self._log_probability(codes, u) + painted
+        of_intensities = self.intensities.log_prob(self.autoencoder.paint(codes), x)
+        return self._log_probability(codes, u) + of_intensities
 
     def _log_probability(self, codes: Tensor, u: Condition) -> Tensor:
         """log P(codes|u) of codes (B, length): (B,) nats."""

@@ -100,7 +100,7 @@ class CodeAutoencoder(nn.Module):
 
     def loss(self, x: Tensor) -> Tensor:
         """The cross-entropy of images (B, C, H, W) in [-1, 1], read as probabilities of ink: nats per number."""
-        logits = self._paint(self.quantizer(self._latent(x)))
+        logits = self._decode(self.quantizer(self._latent(x)))
         return F.binary_cross_entropy_with_logits(logits, (x + 1) / 2)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -108,15 +108,19 @@ class CodeAutoencoder(nn.Module):
         return self.quantizer.encode(self._latent(x)).flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, N) -> (B, C, H, W) in [-1, 1]."""
-        return 2 * self._paint(self.quantizer.decode(codes.reshape(-1, *self.grid))).sigmoid() - 1
+        """Codes (B, N) -> the image that they paint, (B, C, H, W) in [-1, 1]."""
+        return 2 * self.paint(codes).sigmoid() - 1
+
+    def paint(self, codes: Tensor) -> Tensor:
+        """Codes (B, N) -> logits of ink (B, C, H, W)."""
+        return self._decode(self.quantizer.decode(codes.reshape(-1, *self.grid)))
 
     def _latent(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, H/4, W/4, D)."""
         latent: Tensor = self.encoder(x.contiguous(memory_format=torch.channels_last))
         return latent.movedim(1, -1)
 
-    def _paint(self, values: Tensor) -> Tensor:
-        """(B, H/4, W/4, D) -> logits of ink (B, C, H, W)."""
+    def _decode(self, values: Tensor) -> Tensor:
+        """Levels (B, H/4, W/4, D) -> logits of ink (B, C, H, W)."""
         logits: Tensor = self.decoder(values.movedim(-1, 1))
         return logits.float()
