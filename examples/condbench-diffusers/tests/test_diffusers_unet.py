@@ -76,8 +76,8 @@ def test_adain_in_place_of_the_norms_leaves_time_its_say() -> None:
     assert float((early - late).abs().max()) > 0.01
 
 
-class ExactNoise(nn.Module):
-    """The noise in x_t where the data are Gaussian of mean 0 and deviation DATA."""
+class ExactVelocity(nn.Module):
+    """The velocity at x_t where the data are Gaussian of mean 0 and deviation DATA."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class ExactNoise(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, c: object) -> Tensor:
         level = DDPMScheduler(beta_schedule="squaredcos_cap_v2").alphas_cumprod[t]
-        return (1 - level).sqrt() * x / (level * DATA**2 + 1 - level)
+        return (level * (1 - level)).sqrt() * (1 - DATA**2) * x / (level * DATA**2 + 1 - level)
 
 
 DATA, ERROR, SEEN = 0.3, 0.3, 0.4
@@ -100,7 +100,7 @@ def bayes(z: Tensor, sigma: Tensor, u: Condition) -> Tensor:
 
 
 def test_a_guide_turns_samples_of_the_prior_into_samples_of_the_posterior() -> None:
-    model = Ddpm(Conditioned(ExactNoise()), (1, 8, 8), UnetOptions(steps=500))
+    model = Ddpm(Conditioned(ExactVelocity()), (1, 8, 8), UnetOptions(steps=500))
     u = Condition.of(torch.zeros(64, dtype=torch.long))
     prior = model.sample(u, torch.Generator().manual_seed(0))
     model.guide = bayes
@@ -156,7 +156,7 @@ def test_cells_end_ok_and_the_conditioner_says_where_it_does_not_fit(tmp_path: P
     assert states[f"mnist10k.diffusers-unet.{own}.s0"] == ("ok", "")
     assert states[f"mnist10k.flow.{own}.s0"] == (
         "skipped",
-        f"{own} needs diffusers-network, which flow does not have",
+        f"{own} needs diffusers' network, which flow does not have",
     )
 
 

@@ -1,7 +1,9 @@
-"""The backbone: diffusers' U-Net learns to predict noise (DDPM, Ho et al. 2020, arXiv:2006.11239) and is sampled by
-DDIM (Song et al. 2021, arXiv:2010.02502). Network, noise schedule and sampler are diffusers' own.
+"""The backbone: diffusers' U-Net is trained as a DDPM (Ho et al. 2020, arXiv:2006.11239) and sampled by DDIM (Song et
+al. 2021, arXiv:2010.02502). Network, noise schedule, target and sampler are diffusers' own.
 
-x_t = sqrt(level) * data + sqrt(1 - level) * noise, with 1000 steps t. `build` is what the registry names.
+x_t = sqrt(level) * data + sqrt(1 - level) * noise, with 1000 steps t. The network estimates the velocity
+sqrt(level) * noise - sqrt(1 - level) * data (Salimans & Ho 2022, arXiv:2202.00512), since at the last steps the noise
+alone says nothing of the data. `build` is what the registry names.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ from condbench.specs import Task
 from condbench_diffusers.network import SitedUNet
 from condbench_diffusers.options import UnetOptions
 
-# For small images, whose details a linear schedule hides too soon (Nichol & Dhariwal 2021, arXiv:2102.09672).
-_SCHEDULE = "squaredcos_cap_v2"
+# The cosine schedule: a linear one hides the details of small images too soon (Nichol & Dhariwal 2021,
+# arXiv:2102.09672, section 3.2).
+_SCHEDULE = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
 
 
 class Ddpm(ScoreModel):
-    """Noise as a function of x_t, t and u: ``net(x_t, t, u=u)``."""
+    """The velocity as a function of x_t, t and u: ``net(x_t, t, u=u)``."""
 
     batch_size = 16
 
@@ -30,13 +33,14 @@ class Ddpm(ScoreModel):
         super().__init__()
         self.net, self.shape, self.steps = net, shape, options.steps
         self.guidance = options.guidance
-        self.schedule = DDPMScheduler(beta_schedule=_SCHEDULE)
+        self.schedule = DDPMScheduler(**_SCHEDULE)
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
-        """Mean squared error of the noise (Ho et al., eq. 14)."""
+        """Mean squared error of the velocity."""
         noise = torch.randn_like(x)
         t = self._steps_for(x)
-        return F.mse_loss(self.net(self.schedule.add_noise(x, noise, t), t, u=u).float(), noise)
+        estimate = self.net(self.schedule.add_noise(x, noise, t), t, u=u)
+        return F.mse_loss(estimate.float(), self.schedule.get_velocity(x, noise, t))
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """data + sigma * noise, which is x_t / sqrt(level), and sigma."""
@@ -46,26 +50,27 @@ class Ddpm(ScoreModel):
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """DDIM from noise, one network evaluation a step."""
         # "trailing" begins at the last step, where training ended (Lin et al. 2024, arXiv:2305.08891, section 3.3).
-        sampler = DDIMScheduler(beta_schedule=_SCHEDULE, timestep_spacing="trailing")
+        sampler = DDIMScheduler(**_SCHEDULE, timestep_spacing="trailing")
         sampler.set_timesteps(self.steps, device=self.device)
         x = torch.randn(len(u), *self.shape, generator=generator, device=self.device)
         for t in sampler.timesteps:
-            x = sampler.step(self._noise(x, t, u), t, x).prev_sample
+            x = sampler.step(self._velocity(x, t, u), t, x).prev_sample
         return x
 
-    def _noise(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
-        """The noise in x at step t (), guided as `guidance` and a conditioner's `guide` say."""
+    def _velocity(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
+        """The velocity of x at step t (), guided as `guidance` and a conditioner's `guide` say."""
         if self.guidance in (None, 1.0):
-            noise: Tensor = self.net(x, t, u=u).float()
+            velocity: Tensor = self.net(x, t, u=u).float()
         else:
             both = self.net(torch.cat([x, x]), t, u=Condition.cat([u, u.dropped()])).float()
             kept, dropped = both.chunk(2)
-            noise = torch.lerp(dropped, kept, self.guidance)
+            velocity = torch.lerp(dropped, kept, self.guidance)
         if self.guide is not None:
-            # The data estimate z - sigma * noise is to move by sigma^2 * guide.
+            # The estimate of the data is to move by sigma^2 * guide, and so that of the noise by -sigma * guide.
             sigma = self._sigma(t)
-            noise = noise - sigma * self.guide(x * (1 + sigma**2).sqrt(), sigma.expand(len(x)), u)
-        return noise
+            scale = (1 + sigma**2).sqrt()
+            velocity = velocity - sigma * scale * self.guide(x * scale, sigma.expand(len(x)), u)
+        return velocity
 
     def _steps_for(self, x: Tensor) -> Tensor:
         return torch.randint(self.schedule.config.num_train_timesteps, (len(x),), device=x.device)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from condbench import hookimpl
 from condbench.specs import BackboneSpec, ConditionerSpec
 
-_NETWORK = "diffusers-network"  # a capability of our own: only our backbone has the place that our conditioner fills
+_NETWORK = "diffusers' network"  # a capability of our own: only our backbone has the place that our conditioner fills
 
 
 @hookimpl
