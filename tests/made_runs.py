@@ -179,7 +179,7 @@ def large_matrix(seeds: int = 1) -> tuple[list[PlannedCell], list[CellResult]]:
                 work = 1.0 if conditioner == "label-sampling" else 1.0 + 0.007 * j
                 metrics = rows(fid, accuracy, 40.0 * 2.1**i / (1 + 0.1 * j), 961_234 * size, 88.4e6 * work)
                 if backbone in ("nf", "ar", "vae"):
-                    metrics += (bits(1.3 + 0.1 * j, "exact" if backbone == "nf" else "upper bound (ELBO)"),)
+                    metrics += (bits(1.3 + 0.1 * j, "exact" if backbone == "nf" else "lower bound (ELBO)"),)
                 sweep = [
                     guided(s, fid * (1 + 0.3 * (s - 1) * (s - 2.2)), accuracy + (1 - accuracy) * (1 - 1 / s))
                     for s in (1.5, 2.0, 3.0, 4.0)

@@ -16,15 +16,16 @@ _DEFINITIONS = {
     "network_evaluations": "Evaluations, per sampled image, of the networks that see u.",
     "parameters": "Trainable parameters of everything that is trained, the conditioner's included.",
     "training_flops": "Floating point operations that training used, counted on real steps of every phase.",
-    "flops_per_image": "Floating point operations per training image: forward, backward and optimizer of every phase.",
-    "model_flop_utilisation": "Training FLOPs per second as a share of `matrix_rate`: how much of what the machine can "
-    "multiply went into training. Norms and elementwise work cost time but few FLOPs, so 1 is out of reach; and the "
-    "rate is of one size of matrix, so a share may be a little too high or low. Compare it within one machine.",
-    "matrix_rate": "FLOPs per second of a large matrix product, measured in the cell's own process in the precision "
-    "that trains. It is the machine's, not the model's; it drops where something else runs beside.",
-    "bits_per_dimension": "Negative log-likelihood of real test images in bits per pixel and channel, of 8-bit values. "
-    "Lower is better. Beside each value stands what it is: exact, or which bound. Values of different kinds of bound "
-    "compare only as bounds: a model may be better than its bound says, by an amount that is not known.",
+    "flops_per_image": "Floating point operations per training image: forward, backward and optimizer of all phases of "
+    "the last step.",
+    "model_flop_utilisation": "Training FLOPs per second as a share of matrix_rate: how much of what the machine can "
+    "multiply went into training (Chowdhery et al. 2022). Norms and elementwise work cost time but few FLOPs, so 1 is "
+    "out of reach. The rate is that of one size of matrix, so compare shares within one machine only.",
+    "matrix_rate": "FLOPs per second of a square matrix product, measured in the cell's own process just before it "
+    "trains, in the same precision. It is the machine's, not the model's, and drops where something else runs beside.",
+    "bits_per_dimension": "Bits that a model needs for an 8-bit number of a real test image, being told its condition "
+    "(Theis et al. 2016). What its likelihood is stands beside each value. Where that is a lower bound, the model "
+    "needs as many bits or fewer, by how many is not known: values of different kinds of bound compare only as bounds.",
     "training_samples": "Training images seen, with repetition.",
     "training_seconds": "Wall clock of training, building and evaluation not counted.",
     "peak_memory": "The largest memory that the cell's process held.",

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from condbench.store import Run
 from condbench_reports import formats, glossary, guidance, matrix, size, trade
-from condbench_reports.combination import NOT_FINITE, Combination, Trial
+from condbench_reports.combination import Combination, Trial
 from condbench_reports.facts import facts
 from condbench_reports.heat import HeatMap, heat_map
 from condbench_reports.matrix import Section
@@ -76,7 +76,6 @@ def render(run: Run) -> str:
             facts=facts(run),
             command=shlex.join(run.info.command),
             steps=STEPS,
-            not_finite=NOT_FINITE,
             chart_size=(trade.WIDTH, trade.HEIGHT),
             grid_columns=_GRID_COLUMNS,
             script=Markup(script),

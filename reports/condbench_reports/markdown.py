@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from condbench.store import Run
 from condbench_reports import formats, guidance, matrix, size
-from condbench_reports.combination import NOT_FINITE, Combination, Metric, Value
+from condbench_reports.combination import Combination, Metric, Trial, Value
 from condbench_reports.facts import facts
 from condbench_reports.guidance import Guided, Sweep
 from condbench_reports.matrix import Section
 
+_NAMED = 3  # of the cells that lack a metric for one reason; the page has all of their names
 _SPECIAL = re.compile(r"[\\`*|\[\]~]|(?<!\w)_|_(?!\w)")
 
 
@@ -135,7 +136,7 @@ def _note(value: Value) -> str:
 
 def _failures(section: Section) -> Iterator[str]:
     rows = [[t.name, t.status, t.reason] for t in section.troubled]
-    rows += [[t.name, f"no {row.name}", row.reason or NOT_FINITE] for t in section.trials for row in t.unmeasured]
+    rows += [[_some(gap.trials), f"no {gap.metric}", gap.reason] for gap in section.gaps]
     if waiting := formats.waiting(section):
         yield waiting
     if waiting and rows:
@@ -144,6 +145,11 @@ def _failures(section: Section) -> Iterator[str]:
         yield from _table(["cell", "state", "reason"], rows, numbers_from=3)
     elif not waiting:
         yield "Every cell ended ok and every metric has a value."
+
+
+def _some(trials: Sequence[Trial]) -> str:
+    names = ", ".join(trial.name for trial in trials[:_NAMED])
+    return names if len(trials) <= _NAMED else f"{len(trials)} cells: {names}, ..."
 
 
 def _heading(metric: Metric) -> str:

@@ -14,10 +14,19 @@ from functools import cached_property
 from condbench.budget import Budget
 from condbench.results import Choice, MetricRow, Track
 from condbench.store import Run
-from condbench_reports.combination import Combination, Metric, Status, Trial, Value
+from condbench_reports.combination import NOT_FINITE, Combination, Metric, Status, Trial, Value
 
 KEY_METRICS = ("fid", "label_accuracy", "sampling_throughput")
 SIZE_METRICS = ("parameters", "flops_per_image")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A metric that ok cells have no value of, and their common reason."""
+
+    metric: str
+    reason: str
+    trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,15 @@ class Section:
     def troubled(self) -> tuple[Trial, ...]:
         """The cells that ended, or will, otherwise than ok."""
         return tuple(trial for trial in self.trials if trial.status not in ("ok", "not run yet"))
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Why metrics of ok cells have no value, each reason once."""
+        found: dict[tuple[str, str], list[Trial]] = {}
+        for trial in self.trials:
+            for row in trial.unmeasured:
+                found.setdefault((row.name, row.reason or NOT_FINITE), []).append(trial)
+        return tuple(Gap(metric, reason, tuple(trials)) for (metric, reason), trials in found.items())
 
     @property
     def waiting(self) -> int:

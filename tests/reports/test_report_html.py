@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import pytest
 
-from condbench.results import PluginState
+from condbench.results import MetricRow, PluginState
 from condbench.store import Run
 from condbench_reports.html import render
 from tests.made_runs import (
@@ -91,6 +91,15 @@ def test_every_state_shows_with_its_reason_in_the_map_and_in_the_list(full_run: 
     assert tiles.count(("not run yet", "not run yet")) == 3
     assert tiles.count(("the features have a singular covariance", "no value")) == 1
     assert "the features have a singular covariance" in listed
+
+
+def test_a_reason_that_many_cells_share_is_told_once(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in CONDITIONERS]
+    lacking = MetricRow(name="bits_per_dimension", value=None, unit="bits", better="lower", reason="no likelihood")
+    reader = Reader(render(make_run(lines, [result(line, [*rows(2.0, 0.8, 9.0), lacking]) for line in lines])))
+    assert [text for _, text in reader.all("td", "reason")] == ["no likelihood"]
+    ((_, details),) = reader.all("details")
+    assert details == "6 cells" + "".join(line.name for line in lines)
 
 
 def test_fid_stands_beside_its_floor_and_its_sample_count(full_run: Run) -> None:
@@ -253,14 +262,14 @@ def test_guidance_stands_beside_the_unguided_value_and_is_drawn(make_run: Make) 
 
 def test_a_bound_is_named_wherever_it_is_shown(make_run: Make) -> None:
     lines = [planned("ar"), planned("nf")]
-    kinds = ("exact", "upper bound (ELBO)")
+    kinds = ("exact", "lower bound (ELBO)")
     results = [result(line, [bits(1.3, kind)]) for line, kind in zip(lines, kinds, strict=True)]
     page = render(make_run(lines, results))
     for kind in kinds:
         assert f"<span>{kind}</span>" in page, "the heat map, since the run measures nothing else"
         assert f'1.30<small class="note">{kind}</small>' in page
         assert f"<dd>1.30 {kind}</dd>" in page
-    assert "different kinds of bound compare only as bounds" in page
+    assert "values of different kinds of bound compare only as bounds" in page
 
 
 def luminance(colour: str) -> float:

@@ -113,11 +113,11 @@ def test_key_metrics_lead_the_columns_and_what_is_the_same_everywhere_has_none(m
 
 def test_notes_are_kept_and_each_is_named_once(make_run: Make) -> None:
     lines = [planned(seed=seed) for seed in range(3)]
-    notes = ("upper bound (ELBO)", "upper bound (ELBO)", "exact")
+    notes = ("lower bound (ELBO)", "lower bound (ELBO)", "exact")
     results = [result(line, [bits(1.2, note)]) for line, note in zip(lines, notes, strict=True)]
     (section,) = matrix.sections(make_run(lines, results))
     value = section.combinations[0].value("bits_per_dimension")
-    assert value is not None and value.note == "upper bound (ELBO); exact"
+    assert value is not None and value.note == "lower bound (ELBO); exact"
 
 
 def test_a_note_stands_in_the_sentence_of_what_is_the_same_everywhere(make_run: Make) -> None:
@@ -129,7 +129,7 @@ def test_a_note_stands_in_the_sentence_of_what_is_the_same_everywhere(make_run: 
 
 def test_bounds_of_two_kinds_are_not_the_same_everywhere(make_run: Make) -> None:
     lines = [planned(conditioner=name) for name in ("film", "none")]
-    kinds = ("exact", "upper bound (ELBO)")
+    kinds = ("exact", "lower bound (ELBO)")
     results = [
         result(line, [*rows(2.0, 0.8, 9.0)[:1], bits(1.2, kind)]) for line, kind in zip(lines, kinds, strict=True)
     ]

@@ -10,10 +10,11 @@ from importlib import import_module
 
 import pandas as pd
 
+from condbench.results import MetricRow
 from condbench.store import Run
 from condbench_reports import csv, markdown
 from condbench_reports.register import condbench_register_reporters
-from tests.made_runs import HOSTILE, Make, bits, guided, planned, result, rows, solved
+from tests.made_runs import CONDITIONERS, HOSTILE, Make, bits, guided, planned, result, rows, solved
 
 
 def test_markdown_of_a_small_run(make_run: Make) -> None:
@@ -85,10 +86,18 @@ def test_cells_that_have_not_run_are_counted_and_not_listed(make_run: Make) -> N
     assert text.endswith("### Failures and skips\n\n28 cells have not run yet.\n")
 
 
+def test_a_reason_that_many_cells_share_has_one_line(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in CONDITIONERS]
+    lacking = MetricRow(name="bits_per_dimension", value=None, unit="bits", better="lower", reason="no likelihood")
+    text = markdown.render(make_run(lines, [result(line, [lacking]) for line in lines]))
+    names = ", ".join(line.name for line in lines[:3])
+    assert text.endswith(f"| 6 cells: {names}, ... | no bits_per_dimension | no likelihood |\n")
+
+
 def test_sizes_guidance_and_bounds_in_markdown(make_run: Make) -> None:
     lines = [planned(solved(50), "none", track="same-size"), planned(solved(44), "film", track="same-size")]
     base, film = rows(2.0, 0.1, 9.0, 1e6, 88.4e6), rows(0.7, 0.8, 9.0, 1.01e6, 87.5e6)
-    note = "upper bound (ELBO)"
+    note = "lower bound (ELBO)"
     run = make_run(
         lines,
         [
