@@ -78,6 +78,18 @@ class AdversarialOptions(Options):
     gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
 
 
+class LatentDiffusionOptions(GuidanceOptions):
+    """Options of diffusion in an autoencoder's latent."""
+
+    width: int = Field(32, ge=8, multiple_of=2, description="channels at the latent's resolution")
+    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at half of it")
+    steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
+    latent_channels: int = Field(2, ge=1, description="channels of the latent, at a quarter of the image's resolution")
+    noise: float = Field(0.2, gt=0, lt=1, description="deviation of the noise that the decoder learns to take")
+    autoencoder_width: int = Field(32, ge=8, multiple_of=2, description="channels of the autoencoder")
+    autoencoder_share: float = Field(0.12, gt=0, lt=1, description="the share of the budget that trains it")
+
+
 class DitOptions(GuidanceOptions):
     """Options of diffusion by a transformer over patches."""
 
@@ -100,7 +112,8 @@ class StyleGanOptions(AdversarialOptions):
 class EbmOptions(Options):
     """Options of the energy-based model."""
 
-    width: int = Field(32, ge=16, multiple_of=8, description="channels at a quarter of the resolution")
+    width: int = Field(32, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
+    fine_width: int = Field(16, ge=4, multiple_of=2, description="channels at half of the resolution")
     training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
     sampling_steps: int = Field(60, ge=1, description="Langevin steps from noise to a sample")
     step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")
@@ -108,6 +121,7 @@ class EbmOptions(Options):
     chains: int = Field(512, ge=64, description="chains in the replay buffer")
     restarts: float = Field(0.2, ge=0, le=1, description="share of the visited chains that start anew")
     energy_penalty: float = Field(0.2, ge=0, description="weight of the mean squared energy")
+    joint: float = Field(0.0, ge=0, description="weight of log p(u|x), for an energy of x and u together; 0 is none")
 
 
 class ArOptions(Options):
@@ -118,11 +132,11 @@ class ArOptions(Options):
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
     guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
-    width: int = Field(128, ge=16, description="channels of the transformer")
+    width: int = Field(128, ge=16, multiple_of=4, description="channels of the transformer")
     feed_forward: int = Field(512, ge=16, description="channels inside its feed-forward layers")
     layers: int = Field(3, ge=1, description="layers of the transformer")
     levels: str = Field(
         "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"
     )
-    code_width: int = Field(32, ge=16, description="channels of the autoencoder that finds the codes")
+    code_width: int = Field(32, ge=16, multiple_of=2, description="channels of the autoencoder that finds the codes")
     codes_share: float = Field(0.1, gt=0, lt=1, description="the share of the budget that finds the codes")

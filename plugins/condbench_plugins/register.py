@@ -20,6 +20,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:ArOptions",
         summary="a transformer over learned discrete codes, one after the other",
         offers=frozenset({"sequence"}),
+        sizes=("width", "code_width"),
         paper="van den Oord et al. 2017, arXiv:1711.00937; Mentzer et al. 2023, arXiv:2309.15505",
     )
     yield BackboneSpec(
@@ -28,6 +29,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:EbmOptions",
         summary="an energy network, trained with a replay buffer, sampled by Langevin dynamics",
         offers=frozenset({"critic", "positions"}),
+        sizes=("width", "fine_width"),
         paper="Du & Mordatch 2019, arXiv:1903.08689",
     )
     yield BackboneSpec(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from condbench.budget import Budget
 from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Context
+from condbench.errors import UserError
 from condbench.flops import count_flops
 from condbench.specs import Domain, Task
 from condbench.training import train
@@ -26,10 +27,11 @@ def task(*shape: int) -> Task:
     return Task(Domain("image", shape), (Domain("class", (), CLASSES),))
 
 
-def conditional(*shape: int) -> Ebm:
+def conditional(*shape: int, joint: float = 0.0) -> Ebm:
     torch.manual_seed(0)
+    options = OPTIONS.model_copy(update={"joint": joint})
     model = film.make(None).lift(
-        lambda t, wrap: build(t, wrap, OPTIONS), task(*shape), lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
+        lambda t, wrap: build(t, wrap, options), task(*shape), lambda: ConditionEncoder([Table(CLASSES, 16)], 16)
     )
     assert isinstance(model, Ebm)
     return model
@@ -107,8 +109,33 @@ def test_langevin_pays_for_the_gradient_of_images_only() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_trains_to_images_that_obey_the_label() -> None:
-    model = conditional(1, 8, 8)
+def test_a_joint_energy_compares_with_other_classes_where_u_is_kept() -> None:
+    seen: list[Condition] = []
+
+    class Watched(Conditioned):
+        def forward(self, *args: Tensor, u: Condition, **kwargs: Tensor) -> Tensor:
+            seen.append(u)
+            out: Tensor = super().forward(*args, u=u, **kwargs)
+            return out
+
+    options = EbmOptions(chains=64, training_steps=1, joint=1.0)
+    model = Ebm(Watched(Bowl()), task(1, 8, 8), options)
+    u = Condition(Condition.of(torch.arange(64) % CLASSES).parts, torch.arange(64) % 2 == 0)
+    model.loss("train", torch.zeros(64, 1, 8, 8), u)
+    labels, wrong = seen[-1].parts[0][:64], seen[-1].parts[0][128:]
+    assert wrong.ne(labels).all() and set(wrong.tolist()) == set(range(CLASSES))
+    assert torch.equal(seen[-1].kept[128:], u.kept)
+
+
+def test_a_joint_energy_needs_a_class() -> None:
+    captions = Task(Domain("image", (1, 8, 8)), (Domain("tokens", (4,), 10),))
+    with pytest.raises(UserError, match="tokens; set joint=0"):
+        build(captions, Conditioned, EbmOptions(joint=1.0))
+
+
+@pytest.mark.parametrize("joint", [0.0, 1.0])
+def test_trains_to_images_that_obey_the_label(joint: float) -> None:
+    model = conditional(1, 8, 8, joint=joint)
 
     def batches() -> Iterator[tuple[Tensor, Condition]]:
         while True:
@@ -126,6 +153,10 @@ def test_trains_to_images_that_obey_the_label() -> None:
     with torch.inference_mode():
         brightest = model.sample(u, torch.Generator().manual_seed(0)).mean((1, 3)).argmax(1)
     assert (brightest == 2 * u.parts[0]).float().mean() > 0.9
+    if joint:
+        x, u = bars(64)
+        energies = torch.stack([model.energy(x, u=Condition.of(torch.full((64,), k))) for k in range(CLASSES)], dim=1)
+        assert (energies.argmin(1) == u.parts[0]).float().mean() > 0.9, "p(u|x) does not know the label"
 
 
 def test_the_state_dict_and_the_seed_decide_samples_of_any_shape() -> None:

@@ -6,14 +6,20 @@ condition that it started for, so it is always judged, and moved, under its own.
 so that a chain lives for training_steps / restarts steps on average. Sampling starts anew, like they do, and runs as
 long: the energy was trained along just that path, as in short runs (Nijkamp et al. 2019, arXiv:1904.09770), and longer
 ones settle in the deepest valleys, which obey u more and vary less.
+
+With the option ``joint``, the energy is one of (x, u) together, as in JEM (Grathwohl et al. 2020, arXiv:1912.03263):
+p(x, u) = p(x|u) p(u), whose p(u|x) is a softmax over classes of -E(x|u) / T'. Its cross-entropy trains the energy to
+tell by x which u it is, so that a chain for u is led away from images of other classes, and not just towards images.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Conditioned, Wrap
+from condbench.errors import UserError
 from condbench.model import Model
 from condbench.specs import Task
 from condbench_plugins.networks.critic import Critic
@@ -21,6 +27,7 @@ from condbench_plugins.options import EbmOptions
 
 _SMALLEST_DEVIATION = 0.1  # of a starting pixel: the borders of digits never vary, but chains must be free to
 _STEEPEST = 0.03  # bound on a pixel's slope, which keeps chains in reach while the energy is still rough
+_CLASS_TEMPERATURE = 0.1  # T', in units of energy, of which real images and chains are about one apart
 _SMOOTHING = 0.03  # deviation of noise on images of both kinds, so that energies cannot tell them by their rounding
 
 
@@ -81,6 +88,7 @@ class Ebm(Model):
         super().__init__()
         self.energy = energy
         self.options = options
+        self.classes = task.condition[0].size
         self.chains = Chains(task, options.chains)
         self.register_buffer("mean", torch.zeros(task.target.shape))
         self.register_buffer("mean_square", torch.ones(task.target.shape))
@@ -94,9 +102,22 @@ class Ebm(Model):
         chains.x[at] = self.langevin(chains.x[at], chains.u[at], self.options.training_steps)
         images = torch.cat([x, chains.x[at]])
         images = images + _SMOOTHING * torch.randn_like(images)
-        energies: Tensor = self.energy(images, u=Condition.cat([u, chains.u[at]]))
-        real, imagined = energies.chunk(2)
-        return real.mean() - imagined.mean() + self.options.energy_penalty * energies.square().mean()
+        conditions = Condition.cat([u, chains.u[at]])
+        if self.options.joint:
+            images, conditions = torch.cat([images, images[: len(x)]]), Condition.cat([conditions, self._others(u)])
+        energies: Tensor = self.energy(images, u=conditions)
+        real, imagined, *misnamed = energies.chunk(len(energies) // len(x))
+        loss = real.mean() - imagined.mean() + self.options.energy_penalty * energies.square().mean()
+        for wrong in misnamed:
+            surprise = F.softplus((real - wrong) / _CLASS_TEMPERATURE)  # -log p(u | x; u or the other)
+            loss = loss + self.options.joint * _CLASS_TEMPERATURE * (surprise * u.kept).mean()
+        return loss
+
+    def _others(self, u: Condition) -> Condition:
+        """For each class another one, at random: told from that one at a time, it is in the end from all."""
+        labels = u.parts[0]
+        shift = torch.randint(1, self.classes, labels.shape, device=labels.device)
+        return Condition(((labels + shift) % self.classes,), u.kept)
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
@@ -140,5 +161,15 @@ class Ebm(Model):
 
 
 def build(task: Task, wrap: Wrap, options: EbmOptions) -> Ebm:
-    """An energy-based model for images of the task's shape, with u in its energy."""
-    return Ebm(wrap(Critic(task.target.shape, options.width, depth=2)), task, options)
+    """An energy-based model for images of the task's shape, with u in its energy.
+
+    Raises:
+        UserError: for a joint energy where u is not one class.
+    """
+    kinds = [part.kind for part in task.condition]
+    if options.joint and kinds != ["class"]:
+        raise UserError(
+            f"ebm's joint energy tells classes apart, but this task's condition is: {', '.join(kinds)}; set joint=0."
+        )
+    critic = Critic(task.target.shape, options.width, depth=2, fine_width=options.fine_width)
+    return Ebm(wrap(critic), task, options)
