@@ -1,0 +1,106 @@
+"""`--within`: one budget for all cells, such that everything together takes the time that was given."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condbench.allotment import allot, apply, measure_costs, parse_duration
+from condbench.errors import UserError
+from condbench.matrix import plan
+from condbench.probing import Leg, Probe, Question
+from condbench.registry import installed
+from condbench.suite import changed, load_suite
+
+PLAN = plan(
+    changed(load_suite("smoke"), {"backbones": ["vae", "gan"], "conditioners": ["film", "adain"], "seeds": 2}),
+    installed(),
+    None,
+)
+
+
+@given(hours=st.integers(0, 99), minutes=st.integers(0, 999), seconds=st.integers(0, 9999))
+def test_durations_are_read(hours: int, minutes: int, seconds: int) -> None:
+    text = "".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)
+    if not text:
+        return
+    assert parse_duration(text) == hours * 3600 + minutes * 60 + seconds
+
+
+@pytest.mark.parametrize("text", ["", "45", "m", "0m", "-5m", "45 minutes", "5s1m", "nan", "infs"])
+def test_anything_else_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UserError, match="45m"):
+        parse_duration(text)
+
+
+class FakeProber:
+    """Answers at once: two parts of training of different speed, and what else a life takes."""
+
+    start_seconds = 3.0
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.asked: list[Question] = []
+
+    def ask(self, question: Question) -> Probe:
+        self.asked.append(question)
+        slow = Leg(share=0.25, flops_per_step=1e9, images_per_step=10, seconds_per_step=0.1, counting_seconds=0.2)
+        fast = Leg(share=0.75, flops_per_step=2e9, images_per_step=10, seconds_per_step=0.05, counting_seconds=0.1)
+        return Probe(
+            parameters=1,
+            flops_per_image=1.0,
+            build_seconds=1.0 * self.scale,
+            legs=(slow, fast),
+            seconds_per_sample=0.01,
+            measuring_seconds=2.0 if question.measure else 0.0,
+        )
+
+
+def life(flops: float) -> float:
+    """By hand: how long one of the fake's lives takes with 200 samples."""
+    training = 0.25 * flops / 1e9 * 0.1 + 0.75 * flops / 2e9 * 0.05
+    return 3 + 1 + (0.2 - 0.1) + (0.1 - 0.05) + 200 * 0.01 + 2 + training
+
+
+@given(minutes=st.floats(2, 1000))
+def test_the_lives_of_all_cells_fill_the_time(minutes: float) -> None:
+    prober = FakeProber()
+    costs = measure_costs(PLAN, prober, lambda what: None)  # type: ignore[arg-type]
+    running = [p for p in PLAN if not p.skip]
+    assert set(costs) == {p.name for p in running} and len(running) == 6  # adain on vae is skipped
+    assert len(prober.asked) == 3, "seeds of a combination are measured once"
+    shares = allot(costs, PLAN, minutes * 60)
+    assert len({share.flops for share in shares}) == 1, "all cells get the same compute"
+    assert shares[0].seconds == pytest.approx(life(shares[0].flops))
+    total = sum(share.seconds for share in shares)
+    assert 0.85 * minutes * 60 - 10 <= total <= minutes * 60  # two digits of FLOPs, and the report's own time
+    images = shares[0].flops * (0.25 / 1e9 + 0.75 / 2e9) * 10
+    assert shares[0].images == pytest.approx(images)
+
+
+def test_a_time_that_is_too_short_is_refused_with_one_that_is_not() -> None:
+    costs = measure_costs(PLAN, FakeProber(), lambda what: None)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="too short") as refusal:
+        allot(costs, PLAN, 30)
+    enough = str(refusal.value).split("--within ")[1].split(",")[0]
+    allot(costs, PLAN, parse_duration(enough))
+
+
+def test_the_plan_has_the_budget_and_the_forecast() -> None:
+    costs = measure_costs(PLAN, FakeProber(), lambda what: None)  # type: ignore[arg-type]
+    shares = allot(costs, PLAN, 600)
+    allotted = apply(PLAN, shares)
+    assert [p.name for p in allotted] == [p.name for p in PLAN]
+    assert {p.cell.budget.flops for p in allotted} == {shares[0].flops}
+    assert {p.forecast_seconds is None for p in allotted if p.skip} == {True}
+    assert {p.forecast_seconds for p in allotted if not p.skip} == {shares[0].seconds}
+
+
+def test_a_combination_that_cannot_be_built_costs_nothing_beforehand() -> None:
+    class Broken(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            return Probe(error="ValueError: no")
+
+    with pytest.raises(UserError, match="no cell to share the time out to"):
+        allot(measure_costs(PLAN, Broken(), lambda what: None), PLAN, 600)  # type: ignore[arg-type]

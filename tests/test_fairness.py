@@ -1,0 +1,169 @@
+"""Only u's path varies: everything else of a network is the backbone's own, whatever the conditioner.
+
+`unfairness` compares a conditioned network with the backbone alone; planted conditioners show that it sees what it must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from condbench import building
+from condbench.conditioning import (
+    Adapter,
+    Condition,
+    Conditioned,
+    ConditionEncoder,
+    Context,
+    DenseConditioner,
+    Prefix,
+    Site,
+    prefixes,
+    sites,
+)
+from condbench.matrix import plan
+from condbench.model import Model
+from condbench.registry import installed
+from condbench.results import PlannedCell
+from condbench.specs import Domain, Task
+from condbench.suite import load_suite
+from condbench_plugins.encoders.table import Table
+
+DIGITS = Task(Domain("image", (1, 28, 28)), (Domain("class", (), 10),))
+REGISTRY = installed()
+DENSE = [
+    p
+    for p in plan(load_suite("smoke"), REGISTRY, None)
+    if not p.skip and REGISTRY.conditioners.get(p.cell.conditioner.name).spec.uses_encoder
+]
+
+
+def build(planned: PlannedCell, *, alone: bool = False) -> Model:
+    torch.manual_seed(0)
+    return building.build(planned, DIGITS, REGISTRY, alone=alone)
+
+
+def networks(model: Model) -> list[Conditioned]:
+    return [module for module in model.modules() if isinstance(module, Conditioned)]
+
+
+def unfairness(conditioned: Conditioned, alone: Conditioned) -> list[str]:
+    """In what the two networks differ besides adapters in slots: modules, their sizes, and hooks on them."""
+    slots = {name: module for name, module in conditioned.net.named_modules() if isinstance(module, Site | Prefix)}
+    path_of_u = {f"{name}.adapter" for name in slots}
+    path_of_u |= {f"{name}.norm" for name, slot in slots.items() if getattr(slot.adapter, "replaces_norm", False)}
+    ours, theirs = (dict(_own(net, path_of_u)) for net in (conditioned.net, alone.net))
+    found = [f"{name} is only in one of the two" for name in ours.keys() ^ theirs.keys()]
+    found += [f"{name} is {ours[name]}" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]]
+    return found
+
+
+def _own(net: nn.Module, path_of_u: set[str]) -> Iterator[tuple[str, object]]:
+    """What is the backbone's own: its modules by name, with their type, their parameters' shapes and their hooks."""
+    for name, module in net.named_modules():
+        if not any(name == root or name.startswith(f"{root}.") for root in path_of_u):
+            shapes = {key: tuple(value.shape) for key, value in module.named_parameters(recurse=False)}
+            hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
+            yield name, (type(module), "forward" in vars(module), shapes, hooks)
+
+
+@pytest.mark.parametrize("planned", DENSE, ids=lambda p: f"{p.cell.backbone.name} x {p.cell.conditioner.name}")
+def test_everything_but_the_path_of_u_is_the_backbones_own(planned: PlannedCell) -> None:
+    pairs = list(zip(networks(build(planned)), networks(build(planned, alone=True)), strict=True))
+    assert pairs
+    for conditioned, alone in pairs:
+        slots = [*sites(conditioned.net), *prefixes(conditioned.net)]
+        assert any(slot.adapter is not None for slot in slots), "no slot is filled: u cannot get in"
+        assert not unfairness(conditioned, alone)
+
+
+@pytest.mark.parametrize("planned", DENSE, ids=lambda p: f"{p.cell.backbone.name} x {p.cell.conditioner.name}")
+def test_the_start_is_neutral(planned: PlannedCell) -> None:
+    """Losses of an untrained model do not depend on u, with the same randomness, so that nobody has a head start."""
+    x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    u = Condition.of(torch.arange(4))
+    other = Condition.of(torch.arange(4) + 5)
+    for phase in dict.fromkeys(phase for step in range(11) for phase in build(planned).phases(step / 10)):
+        losses = []
+        for given in (u, other, u.dropped()):
+            model = build(planned)  # anew: an energy-based model's chains remember
+            losses.append(model.loss(phase, x, given).detach())
+        torch.testing.assert_close(losses[1], losses[0])
+        torch.testing.assert_close(losses[2], losses[0])
+
+
+class Time(nn.Module):
+    """A network with a time path and a site, for planted bugs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = nn.Linear(1, 8)
+        self.first = nn.Linear(4, 8)
+        self.site = Site(8, dim=-1)
+        self.last = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor, t: Tensor, c: Context | None) -> Tensor:
+        return self.last(self.site(self.first(x) + self.time(t), c))
+
+
+class Shift(Adapter):
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.project = nn.Linear(16, 8)
+        nn.init.constant_(self.project.weight, start)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, h: Tensor, c: Context) -> Tensor:
+        return h + self.project(c.pooled)
+
+
+class Fair(DenseConditioner):
+    start = 0.0
+
+    def adapter(self, site: Site, dim: int) -> Adapter:
+        return Shift(self.start)
+
+
+class WiderTime(Fair):
+    """Planted: the time path gets a layer more."""
+
+    def fill(self, net: nn.Module, dim: int) -> None:
+        super().fill(net, dim)
+        net.time = nn.Sequential(net.time, nn.Linear(8, 8))
+
+
+class HookedTime(Fair):
+    """Planted: what the time path says is changed on its way."""
+
+    def fill(self, net: nn.Module, dim: int) -> None:
+        super().fill(net, dim)
+        net.time.register_forward_hook(lambda module, args, out: 2 * out)
+
+
+class Loud(Fair):
+    """Planted: u makes a difference from the start."""
+
+    start = 0.1
+
+
+def conditioned(conditioner: DenseConditioner) -> Conditioned:
+    torch.manual_seed(0)
+    net = Time()
+    conditioner.fill(net, 16)
+    return Conditioned(net, ConditionEncoder([Table(10, 16)], 16))
+
+
+@pytest.mark.parametrize(("conditioner", "fair"), [(Fair(), True), (WiderTime(), False), (HookedTime(), False)])
+def test_a_conditioner_that_also_changes_the_time_path_is_seen(conditioner: DenseConditioner, fair: bool) -> None:
+    assert (not unfairness(conditioned(conditioner), Conditioned(Time()))) == fair
+
+
+@pytest.mark.parametrize(("conditioner", "neutral"), [(Fair(), True), (Loud(), False)])
+def test_a_start_that_is_not_neutral_is_seen(conditioner: DenseConditioner, neutral: bool) -> None:
+    net = conditioned(conditioner)
+    x, t = torch.randn(3, 4), torch.rand(3, 1)
+    a, b = (net(x, t, u=Condition.of(torch.tensor(labels))) for labels in ([0, 1, 2], [5, 6, 7]))
+    assert torch.equal(a, b) == neutral
