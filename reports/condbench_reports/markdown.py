@@ -110,7 +110,7 @@ def _sizes(section: Section) -> Iterator[str]:
 
 
 def _guidance(sweep: Sweep) -> Iterator[str]:
-    yield "Scale 1 is unguided, as all other tables are."
+    yield "At scale 1 the condition has no more than its own weight, as in all other tables."
     for metric in sweep.metrics:
         yield ""
         rows = [

@@ -14,13 +14,13 @@ def condbench_register_reporters() -> Iterable[ReporterSpec]:
     yield ReporterSpec(
         name="html",
         target="condbench_reports.html:render",
-        summary="one self-contained page: heat maps, leaderboard, sample grids, failures, provenance",
+        summary="one self-contained page: heat maps, leaderboard, sizes, guidance, samples, failures, provenance",
         suffix=".html",
     )
     yield ReporterSpec(
         name="md",
         target="condbench_reports.markdown:render",
-        summary="GitHub tables: a matrix per metric, leaderboard, failures",
+        summary="GitHub tables: a matrix per metric, leaderboard, sizes, guidance, failures",
         suffix=".md",
     )
     yield ReporterSpec(

@@ -128,7 +128,7 @@ Widths are solved so that parameters and FLOPs of a backbone's cells agree withi
 
 ### Guidance
 
-Scale 1 is unguided, as all other tables are.
+At scale 1 the condition has no more than its own weight, as in all other tables.
 
 | backbone | conditioner | fid at scale 1 (unguided) | fid at scale 2 |
 |---|---|---:|---:|
