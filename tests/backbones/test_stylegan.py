@@ -43,16 +43,16 @@ def test_a_modulated_convolution_is_one_with_weights_of_its_own_for_each_sample(
     torch.testing.assert_close(layer(h, w), torch.cat(expected), atol=1e-5, rtol=1e-5)
 
 
-def test_the_features_have_unit_variance_at_first() -> None:
+def test_demodulation_gives_features_unit_variance() -> None:
     torch.manual_seed(0)
     net = StyleGenerator((1, 32, 32), latent=4, width=32, fine_width=16)
     squares = []
 
-    def observe(layer: nn.Module, args: object, h: torch.Tensor) -> None:
+    def observe(convolution: nn.Module, args: object, h: torch.Tensor) -> None:
         squares.append(h.detach()[:, :, 2:-2, 2:-2].square().mean().item())  # zero padding thins the borders out
 
     for layer in net.layers:
-        layer.register_forward_hook(observe)
+        layer.convolution.register_forward_hook(observe)
     net(torch.randn(256, 4), None)
     assert squares == pytest.approx([1.0] * len(squares), rel=0.3)
 

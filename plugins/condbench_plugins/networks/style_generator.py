@@ -28,6 +28,8 @@ class Mapping(nn.Module):
         self.input = Site(_STYLE, dim=-1, role="input")
         self.hidden = Site(_STYLE, dim=-1)
         self.second = nn.Linear(_STYLE, _STYLE)
+        for layer in (self.first, self.second):
+            nn.init.normal_(layer.weight, std=_GAIN / math.sqrt(layer.in_features))
 
     def forward(self, z: Tensor, c: Context | None) -> Tensor:
         """(B, latent) -> (B, style)."""
@@ -49,6 +51,7 @@ class ModulatedConv2d(nn.Module):
         self.demodulate = demodulate
         self.style = nn.Linear(_STYLE, in_channels)
         self.convolution = Conv2d(in_channels, out_channels, bias=False)
+        nn.init.normal_(self.style.weight, std=1 / math.sqrt(_STYLE))
         nn.init.ones_(self.style.bias)
 
     def forward(self, h: Tensor, w: Tensor) -> Tensor:
@@ -63,7 +66,10 @@ class ModulatedConv2d(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Site, modulated convolution, noise and bias, leaky ReLU; one that grows doubles height and width."""
+    """Site, modulated convolution, noise and bias, leaky ReLU: added to what it was given, or twice as high and wide.
+
+    The papers' layers are not residual; at this budget, adding brought FID down to a third.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, *, grows: bool = False) -> None:
         super().__init__()
@@ -72,15 +78,16 @@ class _Layer(nn.Module):
         self.convolution = ModulatedConv2d(in_channels, out_channels * self.shuffle**2)
         self.noise = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels, 1, 1))
+        self.gate = None if grows else Site(out_channels, role="branch")
 
     def forward(self, h: Tensor, w: Tensor, c: Context | None, rng: torch.Generator | None) -> Tensor:
-        """(B, in, H, W), styles (B, style) -> (B, out, H, W), twice as high and wide if it grows."""
-        h = self.convolution(self.site(h, c), w)
-        if self.shuffle > 1:
-            h = F.pixel_shuffle(h, self.shuffle).contiguous(memory_format=torch.channels_last)
-        noise = torch.randn(len(h), 1, *h.shape[2:], generator=rng, device=h.device)
-        h = h + (self.noise * noise).to(h.dtype) + self.bias.to(h.dtype)
-        return _GAIN * F.leaky_relu(h, _SLOPE)
+        """(B, in, H, W), styles (B, style) -> (B, out, H, W), or (B, out, 2 H, 2 W) if it grows."""
+        inner = F.pixel_shuffle(self.convolution(self.site(h, c), w), self.shuffle)
+        inner = inner.contiguous(memory_format=torch.channels_last)
+        noise = torch.randn(len(inner), 1, *inner.shape[2:], generator=rng, device=inner.device)
+        inner = inner + (self.noise * noise).to(inner.dtype) + self.bias.to(inner.dtype)
+        inner = _GAIN * F.leaky_relu(inner, _SLOPE)
+        return inner if self.gate is None else h + self.gate(inner, c)
 
 
 class StyleGenerator(nn.Module):
