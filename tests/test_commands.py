@@ -16,7 +16,7 @@ from tests.conftest import Condbench
 
 COLUMNS = [
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "value", "low", "high", "n", "unit", "better"),
+    *("metric", "guidance", "value", "low", "high", "n", "unit", "better", "note"),
 ]
 
 
@@ -48,6 +48,7 @@ def test_a_cells_measures(condbench: Condbench) -> None:
     assert rows.keys() >= {
         "fid", "fid_floor", "label_accuracy", "parameters", "training_flops", "training_samples", "training_seconds",
         "training_throughput", "sampling_throughput", "network_evaluations", "peak_memory",
+        "flops_per_image", "model_flop_utilisation", "matrix_rate",
     }  # fmt: skip
     assert rows["training_samples"]["value"] >= 800
     assert rows["fid"]["n"] == rows["fid_floor"]["n"] == 200

@@ -1,6 +1,6 @@
 """Only u's path varies: everything else of a network is the backbone's own, whatever the conditioner.
 
-`unfairness` compares a conditioned network with the backbone alone; planted conditioners show that it sees what it must.
+`unfairness` compares a conditioned network with the backbone alone; planted conditioners show that it can see.
 """
 
 from __future__ import annotations

@@ -36,10 +36,14 @@ def new_run(
     command: list[str],
     jobs: int,
     executor: str,
+    began: datetime.datetime | None = None,
     within_seconds: float | None = None,
 ) -> Run:
-    """Make the run directory with its plan; cells that cannot be are settled as skipped at once."""
-    now = datetime.datetime.now(datetime.UTC)
+    """Make the run directory with its plan; cells that cannot be are settled as skipped at once.
+
+    ``began`` is when the command started, now if left out: planning may have taken its time.
+    """
+    now = began or datetime.datetime.now(datetime.UTC)
     info = RunInfo(
         suite=suite.name,
         description=suite.description,
@@ -74,7 +78,9 @@ def unfinished(run: Run, registry: Registry, retry: Sequence[str]) -> list[Again
     for planned in run.plan:
         root = None if planned.data_root is None else Path(planned.data_root)
         now = current_provenance(planned.cell, planned.provenance.settings, registry, root)
-        refreshed = planned.model_copy(update={"provenance": now, "skip": why_skipped(planned.cell, registry)})
+        unsolved = planned.skip if planned.size is not None else ""  # the track same-size found no widths
+        skip = why_skipped(planned.cell, registry) or unsolved
+        refreshed = planned.model_copy(update={"provenance": now, "skip": skip})
         result = run.result(planned.name)
         if result is None:
             again.append(Again(refreshed, "it has no result yet"))

@@ -115,7 +115,9 @@ class PlannedCell(Record):
     provenance: Provenance
     skip: str = ""
     data_root: str | None = None
-    size: Size | None = Field(None, description="under the track same-size: what the model's size must agree with")
+    size: Size | None = Field(
+        None, description="under the track same-size: what its size must be, or could not be made"
+    )
     forecast_seconds: float | None = Field(
         None, description="how long its whole life should take, where that was asked"
     )

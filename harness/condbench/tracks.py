@@ -60,8 +60,12 @@ def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober:
     choice = planned.cell.backbone
     entry = registry.backbones.get(f"{choice.distribution}:{choice.name}")
     names = entry.spec.sizes
+
+    def skipped(reason: str) -> PlannedCell:
+        return planned.model_copy(update={"skip": reason, "size": target})
+
     if entry.spec.options is None or not names:
-        return planned.model_copy(update={"skip": f"{choice.name} names no widths that could be solved for (sizes)"})
+        return skipped(f"{choice.name} names no widths that could be solved for (its spec's sizes)")
     model = options_model(entry, entry.spec.options)
     start = tuple(int(str(choice.options[name])) for name in names)
 
@@ -83,14 +87,13 @@ def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober:
     steps = tuple(_step(model, choice.options, name) for name in names)
     solution = solve(weigh, start, steps, target)
     if solution is None:
-        return planned.model_copy(update={"skip": f"{choice.name} with {planned.cell.conditioner} cannot be built"})
+        return skipped(f"{choice.name} with {planned.cell.conditioner} cannot be built")
     if not solution.size.agrees(target):
         found = ", ".join(f"{name}={width}" for name, width in zip(names, solution.widths, strict=True))
-        reason = (
+        return skipped(
             f"no widths make it as large as {choice.name} alone within {TOLERANCE:.0%}; the nearest are {found}: "
             f"{solution.size.difference(target)}"
         )
-        return planned.model_copy(update={"skip": reason})
     resized = with_widths(solution.widths)
     assert resized is not None
     return resized.model_copy(update={"size": target})

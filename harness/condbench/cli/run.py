@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,7 +86,7 @@ def run(
     from condbench.errors import UserError
     from condbench.store import Run
 
-    started = time.monotonic()
+    began, started = datetime.now(UTC), time.monotonic()
     registry = installed()
     registry.executors.get(executor)
     states = _retry_states(retry or [])
@@ -114,7 +115,15 @@ def run(
             return
         command = [Path(sys.argv[0]).name, *sys.argv[1:]]
         target = new_run(
-            chosen, plan, registry, out=out, command=command, jobs=jobs, executor=executor, within_seconds=seconds
+            chosen,
+            plan,
+            registry,
+            out=out,
+            command=command,
+            jobs=jobs,
+            executor=executor,
+            began=began,
+            within_seconds=seconds,
         )
 
     try:

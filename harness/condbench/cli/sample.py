@@ -22,6 +22,9 @@ def sample(
     out: Annotated[Path, typer.Option(metavar="FILE.png|FILE.npz", help="A picture, or arrays images and labels.")],
     label: Annotated[list[str] | None, typer.Option(help="Labels to draw; all in turn if left out.")] = None,
     count: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 64,
+    guidance: Annotated[
+        float | None, typer.Option(min=0, help="How strongly to lean towards u; 1 is the cell as it is measured.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other samples.")] = 0,
     run: Annotated[Path | None, typer.Option(help="The run; the newest under runs/ if left out.")] = None,
 ) -> None:
@@ -55,6 +58,10 @@ def sample(
         print(f"condbench: no GPU here: sampling on the CPU what was trained on {device}", file=sys.stderr)
         device = "cpu"
     model = building.load_model(opened, planned, dataset.task, registry).to(device)
+    if guidance is not None:
+        if model.guidance is None:
+            raise UserError(f"the cell '{planned.name}' cannot be guided: leave out --guidance.")
+        model.guidance = guidance
     samples = draw(
         model,
         Condition.of(torch.from_numpy(labels)),
