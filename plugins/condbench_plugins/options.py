@@ -58,14 +58,16 @@ class GuidanceOptions(Options):
 class DiffusionOptions(GuidanceOptions):
     """Options of the diffusion backbone."""
 
-    width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    width: int = Field(32, ge=8, multiple_of=2, description="channels at half resolution")
+    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
 
 class FlowOptions(GuidanceOptions):
     """Options of the flow backbone."""
 
-    width: int = Field(32, ge=8, multiple_of=8, description="channels at half resolution; twice as many at a quarter")
+    width: int = Field(32, ge=8, multiple_of=2, description="channels at half resolution")
+    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
     steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
 
 

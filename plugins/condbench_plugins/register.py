@@ -64,6 +64,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:DiffusionOptions",
         summary="a denoiser at every noise level, sampled by an ODE solver",
         offers=frozenset({"positions", "score"}),
+        sizes=("width", "deep_width"),
         paper="Karras et al. 2022, arXiv:2206.00364",
     )
     yield BackboneSpec(
@@ -72,6 +73,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:FlowOptions",
         summary="a velocity field from noise to data, learned by flow matching",
         offers=frozenset({"positions", "score"}),
+        sizes=("width", "deep_width"),
         paper="Lipman et al. 2023, arXiv:2210.02747",
     )
     yield BackboneSpec(

@@ -140,7 +140,7 @@ def build(task: Task, wrap: Wrap, options: DiffusionOptions) -> Diffusion:
     """A denoiser of the task's images."""
     shape = task.target.shape
     return Diffusion(
-        wrap(UNet(shape, options.width)),
+        wrap(UNet(shape, options.width, options.deep_width)),
         shape,
         steps=options.steps,
         guidance=options.guidance,

@@ -118,7 +118,7 @@ def build(task: Task, wrap: Wrap, options: FlowOptions) -> Flow:
     """A flow on the task's images."""
     shape = task.target.shape
     return Flow(
-        wrap(UNet(shape, options.width)),
+        wrap(UNet(shape, options.width, options.deep_width)),
         shape,
         steps=options.steps,
         guidance=options.guidance,

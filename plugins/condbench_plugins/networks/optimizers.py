@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from condbench_plugins.networks.layers import Conv2d
+
 # Quintic iteration with the steepest slope at zero that keeps singular values within about [0.7, 1.2].
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 _NEWTON_SCHULZ_STEPS = 5
@@ -70,16 +72,18 @@ def muon_and_adamw(
     muon_lr: float = 0.02,
     adamw_lr: float = 2e-3,
     betas: tuple[float, float] = (0.9, 0.99),
+    layers: tuple[type[nn.Module], ...] = (Conv2d, nn.Linear),
 ) -> list[torch.optim.Optimizer]:
     """Muon on the hidden weight matrices among ``parameters``, AdamW on the rest.
 
-    Hidden matrices are those of `Conv2d` and `nn.Linear` that are at least 16 wide on both sides; embeddings,
-    biases, gains and thin first or last layers go to AdamW.
+    Hidden matrices are those of ``layers`` that are at least 16 wide on both sides; embeddings, biases, gains and thin
+    first or last layers go to AdamW. Muon's arithmetic depends on the size of a matrix only, so it is dear for a matrix
+    that sees one vector per sample: a network of convolutions may leave out its linear layers.
     """
     wanted = {id(p) for p in parameters}
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
-    matrices = {id(m.weight) for m in module.modules() if hasattr(m, "weight") and not isinstance(m, nn.Embedding)}
+    matrices = {id(m.weight) for m in module.modules() if isinstance(m, layers)}
     for parameter in module.parameters():
         if id(parameter) not in wanted:
             continue

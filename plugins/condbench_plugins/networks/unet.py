@@ -1,8 +1,8 @@
 """The U-Net of the backbones that see a noisy image: flow and diffusion.
 
 At full resolution an image has many positions and few channels, on which a processor is slow. So 2 x 2 pixels
-are folded into channels first, and two levels remain: 28 x 28 pixels become 14 x 14 with `width` channels and
-7 x 7 with twice as many.
+are folded into channels first, and two levels remain: 28 x 28 pixels become 14 x 14 with ``width`` channels and
+7 x 7 with ``deep_width``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FREQUENCIES = 32
 
 
 class Block(nn.Module):
-    """A residual block: norm and site, convolution, scale and shift by time, SiLU, convolution."""
+    """A residual block: norm and site, convolution, scale and shift by time, SiLU, convolution, gate."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -29,6 +29,7 @@ class Block(nn.Module):
         self.first = Conv2d(channels, channels, bias=False)
         self.time = nn.Linear(_TIME_WIDTH, 2 * channels)
         self.second = Conv2d(channels, channels)
+        self.gate = Site(channels, role="branch")
         nn.init.zeros_(self.time.weight)
         nn.init.zeros_(self.time.bias)
         nn.init.zeros_(self.second.weight)
@@ -38,7 +39,7 @@ class Block(nn.Module):
         scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
         inner = self.first(self.site(h, c))
         inner = F.silu(torch.addcmul(shift, inner, 1 + scale))
-        out: Tensor = h + self.second(inner)
+        out: Tensor = h + self.gate(self.second(inner), c)
         return out
 
 
@@ -64,22 +65,23 @@ class UNet(nn.Module):
 
     Args:
         shape: (C, H, W) of the image.
-        width: channels at half resolution; a quarter resolution has twice as many.
+        width: channels at half resolution.
+        deep_width: channels at a quarter of the resolution.
 
     Raises:
         UserError: where H or W is not a multiple of 4.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, deep_width: int) -> None:
         super().__init__()
         channels, _, _ = divisible_by_4(shape, "the U-Net of flow and diffusion")
         self.time = TimeEmbedding()
         self.first = Conv2d(4 * channels, width)
         self.input = Site(width, role="input")
         self.encode = Block(width)
-        self.down = Conv2d(width, 2 * width, 2, stride=2)
-        self.middle = nn.ModuleList(Block(2 * width) for _ in range(2))
-        self.up = Conv2d(2 * width, 4 * width, 1)
+        self.down = Conv2d(width, deep_width, 2, stride=2)
+        self.middle = nn.ModuleList(Block(deep_width) for _ in range(2))
+        self.up = Conv2d(deep_width, 4 * width, 1)
         self.decode = Block(width)
         self.output = Site(width, role="output", norm=ChannelNorm())
         self.last = Conv2d(width, 4 * channels)
