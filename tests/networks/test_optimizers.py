@@ -11,7 +11,9 @@ from condbench_plugins.networks.optimizers import Muon, muon_and_adamw
 
 def test_muon_in_batches_does_what_torch_does_one_by_one() -> None:
     torch.manual_seed(0)
-    ours = [nn.Parameter(torch.randn(shape)) for shape in [(32, 64), (32, 64), (64, 32), (20, 48)]]
+    ours = [
+        nn.Parameter(torch.randn(shape)) for shape in [(32, 64), (32, 64), (64, 32), (20, 48), (24, 216), (160, 16)]
+    ]
     theirs = [nn.Parameter(p.detach().clone()) for p in ours]
     batched, reference = Muon(ours, lr=0.02), torch.optim.Muon(theirs, lr=0.02, weight_decay=0.0)
     for _ in range(4):
@@ -36,3 +38,5 @@ def test_hidden_matrices_go_to_muon_and_the_rest_to_adamw() -> None:
     first, second, last = net
     assert muon == {id(first.weight), id(second.weight)}
     assert adamw == {id(first.bias), id(last.weight), id(table.weight)}
+    convolutions, _ = muon_and_adamw(model, model.parameters(), layers=(Conv2d,))
+    assert convolutions.param_groups[0]["params"] == [first.weight]

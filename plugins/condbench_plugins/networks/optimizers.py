@@ -54,15 +54,38 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonalise(matrices: Tensor) -> Tensor:
     """The nearest semi-orthogonal matrices, roughly: (N, rows, columns) -> the same shape in bfloat16."""
-    a, b, c = _NEWTON_SCHULZ
-    x = matrices.bfloat16()
-    tall = x.shape[1] > x.shape[2]
-    x = x.mT if tall else x
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    x = _iterate_small(x) if x.shape[2] >= 4 * x.shape[1] else _iterate(x.bfloat16())
+    return x.mT if tall else x
+
+
+def _iterate(x: Tensor) -> Tensor:
+    """Newton-Schulz: x -> (a + b g + c g^2) x with g = x x^T, several times."""
+    a, b, c = _NEWTON_SCHULZ
     for _ in range(_NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    return x
+
+
+def _iterate_small(x: Tensor) -> Tensor:
+    """The same for matrices much wider than high, as a convolution's are, at less than half the arithmetic.
+
+    Each step multiplies x and g by polynomials of g, which commute. So the steps run on the small g alone, and x is
+    multiplied once, by all of them together. Rounded to bfloat16, g would get negative eigenvalues, which the
+    iteration blows up: it stays in float32.
+    """
+    a, b, c = _NEWTON_SCHULZ
+    gram = x @ x.mT
+    for step in range(_NEWTON_SCHULZ_STEPS):
+        if step:
+            gram = gram @ factor @ factor
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        total = total @ factor if step else factor
+    return total.bfloat16() @ x.bfloat16()
 
 
 def muon_and_adamw(
