@@ -77,15 +77,21 @@ def _iterate_small(x: Tensor) -> Tensor:
     multiplied once, by all of them together. Rounded to bfloat16, g would get negative eigenvalues, which the
     iteration blows up: it stays in float32.
     """
-    a, b, c = _NEWTON_SCHULZ
     gram = x @ x.mT
-    for step in range(_NEWTON_SCHULZ_STEPS):
-        if step:
-            gram = gram @ factor @ factor
-        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
-        factor.diagonal(dim1=1, dim2=2).add_(a)
-        total = total @ factor if step else factor
+    factor = total = _polynomial(gram)
+    for _ in range(_NEWTON_SCHULZ_STEPS - 1):
+        gram = gram @ factor @ factor
+        factor = _polynomial(gram)
+        total = total @ factor
     return total.bfloat16() @ x.bfloat16()
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """a + b g + c g^2."""
+    a, b, c = _NEWTON_SCHULZ
+    result = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    result.diagonal(dim1=1, dim2=2).add_(a)
+    return result
 
 
 def muon_and_adamw(
