@@ -83,8 +83,8 @@ class AdversarialOptions(Options):
 class LatentDiffusionOptions(GuidanceOptions):
     """Options of diffusion in an autoencoder's latent."""
 
-    width: int = Field(32, ge=8, multiple_of=2, description="channels at the latent's resolution")
-    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at half of it")
+    width: int = Field(32, ge=8, multiple_of=2, description="channels at the latent's positions")
+    vector_width: int = Field(256, ge=16, multiple_of=2, description="size of the vector that all positions share")
     steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
     latent_channels: int = Field(2, ge=1, description="channels of the latent, at a quarter of the image's resolution")
     noise: float = Field(0.2, gt=0, lt=1, description="deviation of the noise that the decoder learns to take")
@@ -134,8 +134,9 @@ class ArOptions(Options):
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
     guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
-    width: int = Field(128, ge=16, multiple_of=4, description="channels of the transformer")
-    feed_forward: int = Field(512, ge=16, description="channels inside its feed-forward layers")
+    width: int = Field(96, ge=16, multiple_of=4, description="channels of the transformer")
+    heads: int = Field(3, ge=1, description="heads of its attention, 32 channels each")
+    feed_forward: int = Field(384, ge=16, description="channels inside its feed-forward layers")
     layers: int = Field(3, ge=1, description="layers of the transformer")
     levels: str = Field(
         "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"

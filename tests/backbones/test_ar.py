@@ -33,7 +33,15 @@ CONDITIONERS: list[Conditioner] = [
 def conditional(conditioner: Conditioner, *shape: int, **changes: object) -> CodeModel:
     torch.manual_seed(0)
     task = Task(Domain("image", shape), (Domain("class", (), CLASSES),))
-    small = {"width": 64, "feed_forward": 128, "layers": 2, "code_width": 16, "levels": "4x3", "codes_share": 0.3}
+    small = {
+        "width": 64,
+        "heads": 2,
+        "feed_forward": 128,
+        "layers": 2,
+        "code_width": 16,
+        "levels": "4x3",
+        "codes_share": 0.3,
+    }
     options = ArOptions.model_validate(small | changes)
     model = conditioner.lift(
         lambda t, wrap: build(t, wrap, options), task, lambda: ConditionEncoder([Table(CLASSES, 16)], 16)

@@ -48,6 +48,7 @@ class CodeModel(Model):
                 self.autoencoder.quantizer.size,
                 self.autoencoder.grid,
                 options.width,
+                options.heads,
                 options.feed_forward,
                 options.layers,
                 causal=self.causal,
