@@ -8,7 +8,7 @@ from condbench.suite import load_suite, shipped
 
 
 def test_quick_and_smoke_ship_and_load() -> None:
-    assert {"quick", "smoke"} <= shipped().keys()
+    assert {"quick", "smoke", "standard"} <= shipped().keys()
     for name in shipped():
         assert load_suite(name).name == name
 
