@@ -82,7 +82,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:LatentDiffusionOptions",
         summary="an autoencoder, and diffusion in its latent",
         offers=frozenset({"positions", "score"}),
-        sizes=("width", "deep_width"),
+        sizes=("width", "vector_width"),
         paper="Rombach et al. 2022, arXiv:2112.10752",
     )
     yield BackboneSpec(
