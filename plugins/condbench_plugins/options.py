@@ -143,3 +143,14 @@ class ArOptions(Options):
     )
     code_width: int = Field(32, ge=16, multiple_of=2, description="channels of the autoencoder that finds the codes")
     codes_share: float = Field(0.1, gt=0, lt=1, description="the share of the budget that finds the codes")
+
+
+class NfOptions(Options):
+    """Options of the normalizing flow."""
+
+    width: int = Field(192, ge=16, description="width of the couplings of the coarse image and of its first details")
+    fine_width: int = Field(192, ge=16, description="width of the couplings of the finest details")
+    noise: float = Field(
+        0.2, gt=0, description="deviation of the noise that images are learned with, pixels in [-1, 1]"
+    )
+    temperature: float = Field(1.0, gt=0, description="deviation of the Gaussian that samples are made of")

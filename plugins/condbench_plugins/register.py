@@ -94,6 +94,14 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         sizes=("width", "feed_forward"),
         paper="Peebles & Xie 2023, arXiv:2212.09748",
     )
+    yield BackboneSpec(
+        name="nf",
+        target=f"{package}.nf:build",
+        options=f"{_OPTIONS}:NfOptions",
+        summary="an invertible network from images to noise, trained on their exact density",
+        sizes=("width", "fine_width"),
+        paper="Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821",
+    )
 
 
 @hookimpl

@@ -30,9 +30,9 @@ def log_likelihood_of_images(
 
     `diffused` takes an image down to z at ``sigma_min``; a decoder then names each pixel's intensity.
     """
-    return _reconstruction(denoise, x, generator, sigma_min) - diffused(
-        denoise, x, generator, sigma_min=sigma_min, sigma_max=sigma_max
-    )
+    levels = torch.full((len(x),), sigma_min, device=x.device)
+    painted = log_probability(x, denoise(_noisy(x, levels, generator), levels))
+    return painted - diffused(denoise, x, generator, sigma_min=sigma_min, sigma_max=sigma_max)
 
 
 def diffused(denoise: Denoise, x: Tensor, generator: torch.Generator, *, sigma_min: float, sigma_max: float) -> Tensor:
@@ -51,14 +51,12 @@ def diffused(denoise: Denoise, x: Tensor, generator: torch.Generator, *, sigma_m
     return total
 
 
-def _reconstruction(denoise: Denoise, x: Tensor, generator: torch.Generator, sigma: float) -> Tensor:
-    """E log P(x | z at sigma), pixel by pixel: a mixture of three discretised Gaussians around the denoised z.
+def log_probability(x: Tensor, centre: Tensor) -> Tensor:
+    """log P(x) of images (B, C, H, W) of 256 intensities, painted around ``centre`` (B, C, H, W): (B,) nats.
 
-    Any decoder gives a bound. One around the denoised z, not around z itself, need not pay for telling the noise from
-    a background that is known to be black.
+    Pixel by pixel a mixture of three discretised Gaussians. Any decoder gives a bound. One around the denoised z, not
+    around z itself, need not pay for telling the noise from a background that is known to be black.
     """
-    levels = torch.full((len(x),), sigma, device=x.device)
-    centre = denoise(_noisy(x, levels, generator), levels)
     edges = torch.stack([x - _INTENSITY / 2, x + _INTENSITY / 2])
     # All that lies beyond black and white counts as black and white.
     edges[0][x < -1 + _INTENSITY / 2] = -math.inf
