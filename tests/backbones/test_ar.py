@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from condbench.budget import Budget
-from condbench.conditioning import Condition, ConditionEncoder, Conditioner, sites
+from condbench.conditioning import Adapter, Condition, ConditionEncoder, Conditioner, Context, sites
 from condbench.errors import UserError
 from condbench.specs import Domain, Task
 from condbench.training import train
@@ -122,9 +122,24 @@ def test_only_the_masked_order_looks_ahead(conditioner: Conditioner) -> None:
         assert (moved[:7] > 1e-4).all() if order == "masked" else (moved[:7] < 1e-5).all()
 
 
-def test_every_residual_branch_has_a_gate() -> None:
-    net = conditional(film.make(None), 1, 16, 16).net
-    assert [site.role for site in sites(net)] == ["input", *["hidden", "branch"] * 2, "output"]
+def test_a_gate_closes_its_branch() -> None:
+    """Without its branches the network mixes no positions."""
+
+    class Closed(Adapter):
+        def forward(self, h: torch.Tensor, c: Context) -> torch.Tensor:
+            return torch.zeros_like(h)
+
+    model = conditional(film.make(None), 1, 16, 16)
+    net = as_if_trained(model)
+    gates = [site for site in sites(net) if site.role == "branch"]
+    assert len(gates) == len(net.blocks)
+    for gate in gates:
+        gate.fill(Closed())
+    u = Condition.of(torch.tensor([0]))
+    with torch.inference_mode():
+        one, other = (model.transformer(torch.tensor([[first, 5, 6]]), u=u) for first in (1, 2))
+    assert torch.equal(one[:, 1:], other[:, 1:])
+    assert not torch.equal(one[:, 0], other[:, 0])
 
 
 def test_probabilities_of_all_codes_add_up_to_one() -> None:
