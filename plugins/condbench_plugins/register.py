@@ -21,7 +21,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         summary="a transformer over learned discrete codes, one after the other",
         offers=frozenset({"sequence"}),
         sizes=("width", "code_width"),
-        paper="van den Oord et al. 2017, arXiv:1711.00937; Mentzer et al. 2023, arXiv:2309.15505",
+        paper="van den Oord et al. 2017, arXiv:1711.00937; masked: Chang et al. 2022, arXiv:2202.04200",
     )
     yield BackboneSpec(
         name="ebm",
