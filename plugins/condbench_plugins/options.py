@@ -43,7 +43,7 @@ class VaeOptions(Options):
     blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
     latent: int = Field(12, ge=1, description="dimensions of the latent")
     prior: Literal["standard", "conditional"] = Field(
-        "standard", description="of the latent: the standard normal, or a normal whose mean and variance u decides"
+        "conditional", description="of the latent: the standard normal, or a normal whose mean and variance u decides"
     )
 
 
@@ -95,9 +95,9 @@ class LatentDiffusionOptions(GuidanceOptions):
 class DitOptions(GuidanceOptions):
     """Options of diffusion by a transformer over patches."""
 
-    width: int = Field(64, ge=16, multiple_of=2, description="channels of the transformer")
-    feed_forward: int = Field(256, ge=16, description="channels inside its feed-forward layers")
-    layers: int = Field(3, ge=1, description="attention and feed-forward layers, one of each in turn")
+    width: int = Field(80, ge=16, multiple_of=2, description="channels of the transformer")
+    feed_forward: int = Field(192, ge=16, description="channels inside its feed-forward layers")
+    layers: int = Field(4, ge=1, description="attention and feed-forward layers, one of each in turn")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
 
@@ -108,7 +108,7 @@ class GanOptions(AdversarialOptions):
 class StyleGanOptions(AdversarialOptions):
     """Options of the style-based generative adversarial network."""
 
-    mixing: float = Field(0.9, ge=0, le=1, description="share of training images that mix two styles")
+    mixing: float = Field(0.5, ge=0, le=1, description="share of training images that mix two styles")
 
 
 class EbmOptions(Options):

@@ -1,7 +1,7 @@
 """A style-based GAN (Karras et al. 2019, arXiv:1812.04948, and 2020, arXiv:1912.04958), both of whose networks see u.
 
 A mapping network turns noise into a style, which modulates every layer of a synthesis network that starts from a
-constant; fresh noise per position in every layer decides what the style leaves open. In training most images mix two
+constant; fresh noise per position in every layer decides what the style leaves open. In training some images mix two
 styles at a random layer, so that layers do not come to rely on each other's. The discriminator and the losses are those
 of `gan` (`AdversarialModel`): its gradient penalty is R1, as in the papers; path length regularisation, which smooths
 the style space and costs a second backward pass, is left out.

@@ -16,7 +16,7 @@ class Critic(nn.Module):
     """Residual convolutions at a quarter of the resolution, then a vector, then a number.
 
     It is smooth (SiLU), since Langevin dynamics follow its gradient, and has no norm, which would hide how far an
-    image is from the data. Its output site sits on the vector before a linear layer: modulation there is the inner
+    image is from the data. Its score site sits on the vector before a linear layer: modulation there is the inner
     product of a projection discriminator (Miyato & Koyama 2018, arXiv:1802.05637).
 
     Args:
