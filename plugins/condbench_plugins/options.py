@@ -43,7 +43,7 @@ class VaeOptions(Options):
     blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
     latent: int = Field(12, ge=1, description="dimensions of the latent")
     prior: Literal["standard", "conditional"] = Field(
-        "conditional", description="of the latent: the standard normal, or a normal whose mean and variance u decides"
+        "conditional", description="of the latent: the standard normal, or a mixture of normals that u decides"
     )
 
 
@@ -96,7 +96,8 @@ class DitOptions(GuidanceOptions):
     """Options of diffusion by a transformer over patches."""
 
     width: int = Field(80, ge=16, multiple_of=2, description="channels of the transformer")
-    feed_forward: int = Field(192, ge=16, description="channels inside its feed-forward layers")
+    feed_forward: int = Field(160, ge=16, description="channels inside its feed-forward layers")
+    stem_width: int = Field(24, ge=8, description="channels of the convolutions at half resolution around it")
     layers: int = Field(4, ge=1, description="attention and feed-forward layers, one of each in turn")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 

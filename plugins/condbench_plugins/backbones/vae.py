@@ -2,7 +2,9 @@
 
 Kingma & Welling 2014, arXiv:1312.6114; conditional: Sohn et al. 2015. For samples to obey u, the latent must not carry
 what u says. So it has few dimensions, and its KL divergence weighs more at first (the opposite of the usual warm-up),
-so that the decoder learns from u what it can before the latent may tell the rest.
+so that the decoder learns from u what it can before the latent may tell the rest. Afterwards it weighs less than in the
+bound of binary images that the decoder is trained on: 256 intensities tell more than a bit of ink, so the bound of
+images as they are is better for it, and the images are sharper.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Conditioned, Context, Site, Wrap
 from condbench.model import Model
 from condbench.specs import Task
 from condbench_plugins.networks.intensities import IntensityTable
+from condbench_plugins.networks.mixture import Mixture
 from condbench_plugins.options import VaeOptions
 
-_BETA = 4.0  # weight of the KL divergence in the first phase (beta-VAE, Higgins et al. 2017)
-_BETA_UNTIL = 0.2  # of the budget
+_FIRST_WEIGHT, _WEIGHT = 4.0, 0.5  # of the KL divergence (beta-VAE, Higgins et al. 2017)
+_FIRST_SHARE = 0.2  # of the budget
 _DRAWS = 16  # of the latent, for the likelihood
 _PRIOR_WIDTH = 64
+_COMPONENTS = 16  # of the conditional prior
+_SPREAD = 0.5  # deviation of their means at first
 
 
 class Block(nn.Module):
@@ -65,19 +69,25 @@ class ResidualNet(nn.Module):
 
 
 class Prior(nn.Module):
-    """Mean and log variance of P(z|u) from nothing but u (Sohn et al. 2015, section 4.1); at first it is N(0, I)."""
+    """P(z|u) from nothing but u (Sohn et al. 2015, section 4.1): a mixture of normals, since one would be too simple.
+
+    Where it is likely and the posteriors of real images are not, samples look like none of them (Tomczak & Welling
+    2018, arXiv:1705.07120). At first its components are near N(0, I), whatever u is.
+    """
 
     def __init__(self, latent: int, width: int, blocks: int) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.randn(latent))
-        self.net = ResidualNet(latent, 2 * latent, width, blocks)
+        self.net = ResidualNet(latent, _COMPONENTS * (1 + 2 * latent), width, blocks)
         nn.init.zeros_(self.net.last.weight)
-        nn.init.zeros_(self.net.last.bias)
+        bias = torch.zeros(_COMPONENTS, 1 + 2 * latent)
+        bias[:, 1 : 1 + latent].normal_(std=_SPREAD)
+        self.net.last.bias.data.copy_(bias.flatten())
 
     def forward(self, batch: int, c: Context | None) -> Tensor:
-        """Mean and log variance side by side: (batch, 2 * latent)."""
+        """Each component's logit, mean and log variance: (batch, components, 1 + 2 * latent)."""
         out: Tensor = self.net(self.start.expand(batch, -1), c)
-        return out
+        return out.view(batch, _COMPONENTS, -1)
 
 
 class VariationalAutoencoder(Model):
@@ -104,22 +114,26 @@ class VariationalAutoencoder(Model):
         self.intensities = IntensityTable()
 
     def phases(self, progress: float) -> tuple[str, ...]:
-        """First the KL divergence weighs more, then the loss is the evidence lower bound itself."""
-        return ("beta",) if progress < _BETA_UNTIL else ("elbo",)
+        """First the KL divergence weighs more than in the bound, then less."""
+        return ("heavy",) if progress < _FIRST_SHARE else ("light",)
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
-        """-ELBO, nats per image; in the first phase with the KL divergence weighted."""
+        """-ELBO with the KL divergence weighted, nats per image."""
         distortion, rate = self.bound(x, u)
-        return (distortion + (_BETA if phase == "beta" else 1.0) * rate).mean()
+        return (distortion + (_FIRST_WEIGHT if phase == "heavy" else _WEIGHT) * rate).mean()
 
     def bound(self, x: Tensor, u: Condition) -> tuple[Tensor, Tensor]:
-        """The two parts of -ELBO with one draw of z, each (B,) nats: -log P(x|z, u) and KL(Q(z|x, u) || P(z|u))."""
-        posterior, prior = self._posterior(x, u), self._prior(u)
-        logits = self.decoder(posterior.rsample(), u=u)
+        """The two parts of -ELBO, estimated with one draw of z, each (B,) nats.
+
+        They are the distortion, -log P(x|z, u), and the rate, log Q(z|x, u) - log P(z|u), on average a KL divergence.
+        """
+        posterior = self._posterior(x, u)
+        z = posterior.draw()
+        logits = self.decoder(z, u=u)
         self.intensities.count(logits, x.flatten(1))
         ink = (x.flatten(1) + 1) / 2
         distortion = F.binary_cross_entropy_with_logits(logits, ink, reduction="none").sum(-1)
-        return distortion, kl_divergence(posterior, prior).sum(-1)
+        return distortion, posterior.log_prob(z) - self._prior(u).log_prob(z)
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """AdamW: orthogonalising these wide matrices would cost more than the steps themselves."""
@@ -127,8 +141,7 @@ class VariationalAutoencoder(Model):
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Draw z from the prior and give the mean image, E[x|z, u]: pixels drawn one by one would be noise on it."""
-        z = _draw(self._prior(u), generator)
-        ink: Tensor = self.decoder(z, u=u).sigmoid()
+        ink: Tensor = self.decoder(self._prior(u).draw(generator), u=u).sigmoid()
         return (2 * ink - 1).reshape(-1, *self.shape)
 
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
@@ -139,37 +152,24 @@ class VariationalAutoencoder(Model):
         posterior, prior = self._posterior(x, u), self._prior(u)
         weights = []
         for _ in range(_DRAWS):
-            z = _draw(posterior, generator)
+            z = posterior.draw(generator)
             told = self.intensities.log_prob(self.decoder(z, u=u), x.flatten(1))
-            weights.append(told + (_log_density(prior, z) - _log_density(posterior, z)))
+            weights.append(told + prior.log_prob(z) - posterior.log_prob(z))
         return torch.stack(weights).logsumexp(0) - math.log(_DRAWS)
 
-    def _posterior(self, x: Tensor, u: Condition) -> Normal:
-        """Q(z|x, u): (B, latent)."""
-        return _normal(self.encoder(x.flatten(1), u=u))
+    def _posterior(self, x: Tensor, u: Condition) -> Mixture:
+        """Q(z|x, u), a single normal."""
+        mean, log_variance = self.encoder(x.flatten(1), u=u).chunk(2, dim=-1)
+        return Mixture.normal(mean, log_variance)
 
-    def _prior(self, u: Condition) -> Normal:
-        """P(z|u): (B, latent)."""
+    def _prior(self, u: Condition) -> Mixture:
+        """P(z|u)."""
         if self.prior is None:
-            return _normal(torch.zeros(len(u), 2 * self.latent, device=self.device))
-        return _normal(self.prior(len(u), u=u))
-
-
-def _normal(parameters: Tensor) -> Normal:
-    """From mean and log variance side by side."""
-    mean, log_variance = parameters.chunk(2, dim=-1)
-    return Normal(mean, (0.5 * log_variance).exp(), validate_args=False)
-
-
-def _draw(normal: Normal, generator: torch.Generator) -> Tensor:
-    noise = torch.randn(normal.mean.shape, generator=generator, device=generator.device)
-    return normal.mean + normal.stddev * noise
-
-
-def _log_density(normal: Normal, z: Tensor) -> Tensor:
-    """Of z (B, latent), summed over its numbers: (B,) nats."""
-    log_density: Tensor = normal.log_prob(z)  # type: ignore[no-untyped-call]
-    return log_density.sum(-1)
+            zeros = torch.zeros(len(u), self.latent, device=self.device)
+            return Mixture.normal(zeros, zeros)
+        parameters: Tensor = self.prior(len(u), u=u)
+        logits, mean, log_variance = torch.split(parameters, [1, self.latent, self.latent], dim=-1)
+        return Mixture(logits[..., 0], mean, log_variance)
 
 
 def build(task: Task, wrap: Wrap, options: VaeOptions) -> VariationalAutoencoder:

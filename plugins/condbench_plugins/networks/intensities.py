@@ -15,7 +15,7 @@ _BINS = 64
 _LIMIT = 8.0  # logits beyond it are as good as black or white: a share of 0.0003
 _MEMORY = 0.998  # how much of the counts a step keeps, since the decoder they were made for moves on
 _PRIOR = 0.05  # counts that every cell has from the start, so that nothing is impossible
-_LOOK = 32  # images of a batch that are counted: all of them would take time and tell hardly more
+_LOOK = 8  # images of a batch that are counted: all of them would take time and tell hardly more
 
 
 class IntensityTable(nn.Module):
