@@ -91,7 +91,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         options=f"{_OPTIONS}:DitOptions",
         summary="diffusion by a transformer over patches",
         offers=frozenset({"positions", "score", "sequence"}),
-        sizes=("width", "feed_forward"),
+        sizes=("width", "stem_width"),
         paper="Peebles & Xie 2023, arXiv:2212.09748",
     )
     yield BackboneSpec(

@@ -22,8 +22,9 @@ TASK = Task(Domain("image", (3, 8, 12)), (Domain("class", (), 4),))
 EVERYWHERE = ["label-embedding", "film", "adain", "cross-attention", "adaln-zero", "in-context"]
 
 
-def lift(conditioner: str, options: DitOptions = DitOptions(width=16, feed_forward=32, layers=2, steps=8)) -> Dit:  # noqa: B008
+def lift(conditioner: str) -> Dit:
     torch.manual_seed(0)
+    options = DitOptions(width=16, feed_forward=32, stem_width=16, layers=2, steps=8)
     spec = installed().conditioners.get(conditioner).spec
     make = resolve(spec.target)(resolve(spec.options)() if spec.options else None)
     return make.lift(lambda task, wrap: build(task, wrap, options), TASK, lambda: ConditionEncoder([Table(4, 16)], 16))
@@ -64,7 +65,7 @@ def test_the_start_is_neutral_but_learns_u_in_two_steps(conditioner: str) -> Non
 
 
 def test_it_starts_at_zero_and_each_branch_adds_nothing() -> None:
-    net = PatchTransformer((1, 8, 8), 16, 32, 2)
+    net = PatchTransformer((1, 8, 8), 16, 32, 8, 2)
     x, t = torch.randn(2, 1, 8, 8), torch.zeros(2)
     assert not net(x, t, None).any()
     added: list[Tensor] = []
@@ -72,12 +73,12 @@ def test_it_starts_at_zero_and_each_branch_adds_nothing() -> None:
         if site.role == "branch":
             site.register_forward_hook(lambda module, args, out: added.append(out))
     net(x, t, None)
-    assert len(added) == 4 and not any(out.any() for out in added)
+    assert len(added) == 6 and not any(out.any() for out in added)
 
 
 def test_patches_that_look_alike_differ_by_their_positions_only() -> None:
     """In an even image, far from its borders, nothing else tells one patch from the next."""
-    net = Conditioned(PatchTransformer((1, 40, 40), 16, 32, 1))
+    net = Conditioned(PatchTransformer((1, 40, 40), 16, 32, 8, 1))
     off_the_start(net)
     u = Condition.of(torch.zeros(1, dtype=torch.long))
 
@@ -117,13 +118,13 @@ def test_muon_has_the_matrices_that_every_patch_goes_through_and_adamw_the_rest(
     )
     assert not names, "each parameter has one optimizer"
     kinds = {name.split(".")[-2] for name in muon}
-    assert kinds == {"first", "embed", "query_key_value", "out", "expand", "contract", "unembed"}
+    assert kinds == {"first", "embed", "query_key_value", "out", "expand", "contract", "unembed", "layer"}
     assert {"time", "project", "embedding"} <= {name.split(".")[-2] for name in adamw}
 
 
 def test_sizes_that_patches_do_not_tile_are_refused() -> None:
     with pytest.raises(UserError, match=r"patch transformer of dit .* multiples of 4, not 30 x 28"):
-        PatchTransformer((1, 30, 28), 16, 32, 1)
+        PatchTransformer((1, 30, 28), 16, 32, 8, 1)
 
 
 @pytest.mark.parametrize("conditioner", ["film", "in-context"])

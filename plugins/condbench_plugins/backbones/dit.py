@@ -32,7 +32,7 @@ class Dit(Diffusion):
         chosen = {id(weight) for weight in hidden}
         rest = [p for p in self.phase_parameters(phase) if id(p) not in chosen]
         return [
-            Muon(hidden, lr=0.02),
+            Muon(hidden, lr=0.03),
             torch.optim.AdamW(rest, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.0, fused=True),
         ]
 
@@ -41,7 +41,7 @@ def build(task: Task, wrap: Wrap, options: DitOptions) -> Dit:
     """A denoiser of images whose height and width are divisible by 4."""
     shape = task.target.shape
     return Dit(
-        wrap(PatchTransformer(shape, options.width, options.feed_forward, options.layers)),
+        wrap(PatchTransformer(shape, options.width, options.feed_forward, options.stem_width, options.layers)),
         shape,
         steps=options.steps,
         guidance=options.guidance,

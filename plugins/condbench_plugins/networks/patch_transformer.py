@@ -2,7 +2,8 @@
 
 Patches are 4 x 4 pixels, so that a digit of 28 x 28 is a sequence of 49. Trained this little, a transformer lacks
 what a convolution knows beforehand: that neighbours belong together. So patches are embedded and turned back into
-pixels by thin convolutions at half resolution, and each layer looks at its neighbours' features (`shifted`).
+pixels by a few convolutions at half resolution, around which a skip leads (Bao et al. 2023, arXiv:2209.12152, found
+both to help), and each layer looks at its neighbours' features (`shifted`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from condbench_plugins.networks.layers import Conv2d, divisible_by_4
 from condbench_plugins.networks.unet import TimeEmbedding
 
 _HEADS = 2
-_STEM = 32  # channels at half resolution
-_POSITIONS = 0.3  # standard deviation of the positions' embeddings at first, about that of the patches'
+_POSITIONS = 0.1  # standard deviation of the embeddings of positions at first
 
 
 class PatchTransformer(nn.Module):
@@ -27,19 +27,21 @@ class PatchTransformer(nn.Module):
         shape: (C, H, W) of the image.
         width: channels of a patch.
         feed_forward: channels within a feed-forward layer.
+        stem_width: channels of the convolutions at half resolution.
         layers: attention and feed-forward, one behind the other.
 
     Raises:
         UserError: where H or W is not a multiple of 4.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, feed_forward: int, layers: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, feed_forward: int, stem_width: int, layers: int) -> None:
         super().__init__()
         channels, height, width_of_image = divisible_by_4(shape, "the patch transformer of dit")
         self.grid = height // 4, width_of_image // 4
         self.time = TimeEmbedding()
-        self.first = Conv2d(4 * channels, _STEM)
-        self.embed = Conv2d(_STEM, width, 2, stride=2)
+        self.first = Conv2d(4 * channels, stem_width)
+        self.encode = Convolution(stem_width)
+        self.embed = Conv2d(stem_width, width, 2, stride=2)
         self.position = nn.Parameter(torch.randn(self.grid[0] * self.grid[1], width) * _POSITIONS)
         self.input = Site(width, dim=-1, role="input")
         self.prefix = Prefix(width)
@@ -48,26 +50,44 @@ class PatchTransformer(nn.Module):
             for layer in (Attention(width), FeedForward(width, feed_forward)):
                 self.branches.append(Branch(layer, width, self.grid, self.time.linear.out_features))
         self.output = Site(width, dim=-1, role="output", norm=nn.LayerNorm(width, elementwise_affine=False))
-        self.unembed = Conv2d(width, 4 * _STEM, 1)
-        self.last = Conv2d(_STEM, 4 * channels)
+        self.unembed = Conv2d(width, 4 * stem_width, 1)
+        self.decode = Convolution(stem_width)
+        self.last = Conv2d(stem_width, 4 * channels)
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x: Tensor, t: Tensor, c: Context | None) -> Tensor:
         """Noisy images (B, C, H, W) at times (B,) -> the same shape."""
         time = self.time(t)
         skip = self.first(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
+        skip = skip + self.encode(skip, c)
         h = self.embed(F.silu(skip)).movedim(1, -1).flatten(1, 2)
         h = self.prefix(self.input(h + self.position, c), c)
         for branch in self.branches:
             h = h + branch(h, time, c)
         h = self.output(h[:, self.prefix.length :], c)
-        h = self.unembed(h.unflatten(1, self.grid).movedim(-1, 1))
-        return F.pixel_shuffle(self.last(F.silu(skip + F.pixel_shuffle(h, 2))), 2)
+        h = skip + F.pixel_shuffle(self.unembed(h.unflatten(1, self.grid).movedim(-1, 1)), 2)
+        h = h + self.decode(h, c)
+        return F.pixel_shuffle(self.last(F.silu(h)), 2)
 
     def hidden_weights(self) -> list[nn.Parameter]:
         """The matrices that every patch goes through, unlike those that the time or u alone goes through."""
-        layers = [module for module in self.modules() if isinstance(module, Attention | FeedForward)]
-        return [p for m in (self.first, self.embed, *layers, self.unembed) for p in m.parameters() if p.ndim == 2]
+        layers = [module for module in self.modules() if isinstance(module, Conv2d | Attention | FeedForward)]
+        return [p for layer in layers if layer is not self.last for p in layer.parameters() if p.ndim == 2]
+
+
+class Convolution(nn.Module):
+    """What a convolution at half resolution adds to its input: SiLU, convolution, gate."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = Conv2d(width, width)
+        self.gate = Site(width, role="branch")
+        nn.init.zeros_(self.layer.weight)
+
+    def forward(self, h: Tensor, c: Context | None) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
+        out: Tensor = self.gate(self.layer(F.silu(h)), c)
+        return out
 
 
 class Branch(nn.Module):
