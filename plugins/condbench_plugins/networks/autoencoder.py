@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
-_MOMENTUM = 0.02  # of the statistics, a step
+_MOMENTUM = 0.05  # of the statistics, a step
 
 
 class _Block(nn.Module):
@@ -45,7 +45,7 @@ class Autoencoder(nn.Module):
     """
 
     mean: Tensor
-    deviation: Tensor
+    variance: Tensor
 
     def __init__(self, shape: tuple[int, ...], channels: int, width: int) -> None:
         super().__init__()
@@ -74,31 +74,27 @@ class Autoencoder(nn.Module):
             Conv2d(half, 4 * colours),
             nn.PixelShuffle(2),
         )
-        self.register_buffer("mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("deviation", torch.ones(channels, 1, 1))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Tensor, noise: float) -> Tensor:
         """Logits of the ink as a latent with noise of this deviation tells it; moves the statistics.
 
-        A batch is standardised by its own statistics, as in batch norm, so that the encoder cannot drown the noise.
+        A batch is standardised by its own statistics, so that the encoder cannot drown the noise.
         """
-        raw = self._raw(x)
-        mean, deviation = raw.mean((0, 2, 3))[:, None, None], raw.std((0, 2, 3))[:, None, None] + 1e-4
-        with torch.no_grad():
-            self.mean.lerp_(mean, _MOMENTUM)
-            self.deviation.lerp_(deviation, _MOMENTUM)
-        z = (raw - mean) / deviation
+        z = self._standardised(x, own=True)
         return self.decode(z + noise * torch.randn_like(z))
 
     def encode(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, channels, H/4, W/4), float32."""
-        return (self._raw(x) - self.mean) / self.deviation
+        return self._standardised(x, own=False)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents -> logits of the ink (B, C, H, W), float32."""
         logits: Tensor = self.decoder(z.contiguous(memory_format=torch.channels_last))
         return logits.float()
 
-    def _raw(self, x: Tensor) -> Tensor:
+    def _standardised(self, x: Tensor, *, own: bool) -> Tensor:
+        """The latent by the batch's own statistics, which then move those that are kept, or by these."""
         raw: Tensor = self.encoder(x.contiguous(memory_format=torch.channels_last))
-        return raw.float()
+        return F.batch_norm(raw.float(), self.mean, self.variance, training=own, momentum=_MOMENTUM)
