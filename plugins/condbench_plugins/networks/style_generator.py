@@ -68,7 +68,7 @@ class ModulatedConv2d(nn.Module):
 class _Layer(nn.Module):
     """Site, modulated convolution, noise and bias, leaky ReLU: added to what it was given, or twice as high and wide.
 
-    The papers' layers are not residual; at this budget, adding brought FID down to a third.
+    The papers' layers are not residual; in one run of 1.5e12 FLOPs, adding brought FID from 28 down to 10.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, grows: bool = False) -> None:
