@@ -22,11 +22,11 @@ from condbench_plugins.networks.bound import diffused
 from condbench_plugins.networks.guidance import Interval
 from condbench_plugins.networks.intensities import IntensityTable
 from condbench_plugins.networks.latent_unet import LatentUNet
+from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.options import LatentDiffusionOptions
 
 _AUTOENCODER_BATCH = 16  # it learns most per image in small steps, the diffusion in large ones
-_WIDE_LR = 2e-3
 
 
 class LatentDiffusion(ScoreModel):
@@ -73,18 +73,8 @@ class LatentDiffusion(ScoreModel):
         return (self.autoencoder if phase == "autoencoder" else self.diffusion).parameters()
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
-        """Muon on the hidden weights, AdamW on the rest and on the vector's wide matrices.
-
-        To orthogonalise these would cost more than the steps themselves.
-        """
-        if phase == "autoencoder":
-            return muon_and_adamw(self, self.phase_parameters(phase))
-        wide = list(self._net.vector.parameters())
-        others = {id(p) for p in wide}
-        return [
-            *muon_and_adamw(self, [p for p in self.phase_parameters(phase) if id(p) not in others]),
-            torch.optim.AdamW(wide, lr=_WIDE_LR, betas=(0.9, 0.99), weight_decay=0.0, fused=True),
-        ]
+        """Muon on the hidden convolutions, AdamW on the rest: one vector per sample is not worth Muon's arithmetic."""
+        return muon_and_adamw(self, self.phase_parameters(phase), layers=(Conv2d,))
 
     def learning_rate(self, phase: str, progress: float) -> float:
         """The default schedule, over each phase's own part of the budget."""
@@ -121,12 +111,6 @@ class LatentDiffusion(ScoreModel):
             sigma_min=self.noise,
             sigma_max=self.diffusion.noise_levels(2)[0],
         )
-
-    @property
-    def _net(self) -> LatentUNet:
-        net = self.diffusion.net.net
-        assert isinstance(net, LatentUNet)
-        return net
 
     def _latent(self, x: Tensor) -> Tensor:
         """Without gradients: the autoencoder has a phase of its own."""
