@@ -118,7 +118,7 @@ class EbmOptions(Options):
     width: int = Field(32, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
     fine_width: int = Field(16, ge=4, multiple_of=2, description="channels at half of the resolution")
     training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
-    sampling_steps: int = Field(60, ge=1, description="Langevin steps from noise to a sample")
+    sampling_steps: int = Field(130, ge=1, description="Langevin steps from noise to a sample")
     step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")
     noise: float = Field(0.01, ge=0, description="standard deviation of a Langevin step's noise, pixels in [-1, 1]")
     chains: int = Field(512, ge=64, description="chains in the replay buffer")
@@ -139,6 +139,8 @@ class ArOptions(Options):
     heads: int = Field(3, ge=1, description="heads of its attention, 32 channels each")
     feed_forward: int = Field(384, ge=16, description="channels inside its feed-forward layers")
     layers: int = Field(3, ge=1, description="layers of the transformer")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of a layer's features that training leaves out")
+    code_dropout: float = Field(0.2, ge=0, lt=1, description="share of past codes that training hides; raster only")
     levels: str = Field(
         "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"
     )

@@ -51,7 +51,8 @@ def conditional(conditioner: Conditioner, *shape: int, **changes: object) -> Cod
 
 
 def as_if_trained(model: CodeModel) -> Transformer:
-    """Move every weight off its neutral start."""
+    """Move every weight off its neutral start, and switch dropout off."""
+    model.eval()
     with torch.no_grad():
         for parameter in model.transformer.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -150,6 +151,20 @@ def test_probabilities_of_all_codes_add_up_to_one() -> None:
     with torch.inference_mode():
         log_probabilities = model._log_probability(every, Condition.of(torch.full((len(every),), 2)))
     assert float(log_probabilities.exp().sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_nothing_is_predicted_from_hidden_codes() -> None:
+    """Then two changes of codes change the log probability by the sum of what either does."""
+    model = conditional(film.make(None), 1, 8, 8)
+    assert isinstance(model, Autoregression)
+    as_if_trained(model)
+    changes = torch.tensor([[0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0]])
+    codes, u = 5 + changes, Condition.of(torch.tensor([2, 2, 2, 2]))
+    with torch.inference_mode():
+        none, first, third, both = model._log_probability(codes, u, torch.ones_like(codes, dtype=torch.bool)).tolist()
+        assert both - none == pytest.approx((first - none) + (third - none), abs=1e-3)
+        none, first, third, both = model._log_probability(codes, u).tolist()
+        assert both - none != pytest.approx((first - none) + (third - none), abs=1e-2)
 
 
 @pytest.mark.parametrize("order", ["raster", "masked"])

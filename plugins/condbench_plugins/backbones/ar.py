@@ -52,6 +52,7 @@ class CodeModel(Model):
                 options.feed_forward,
                 options.layers,
                 causal=self.causal,
+                dropout=options.dropout,
             )
         )
 
@@ -129,12 +130,18 @@ class Autoregression(CodeModel):
     def __init__(self, task: Task, wrap: Wrap, options: ArOptions) -> None:
         super().__init__(task, wrap, options)
         self.intensities = IntensityTable()
+        self.code_dropout = options.code_dropout
 
     def codes_loss(self, codes: Tensor, x: Tensor, u: Condition) -> Tensor:
-        """-log P(codes|u), nats per image. What the codes paint of x is counted for the likelihood."""
+        """-log P(codes|u), nats per image. What the codes paint of x is counted for the likelihood.
+
+        Some codes are hidden from those after them (word dropout, Bowman et al. 2016, arXiv:1511.06349): who has to do
+        without some of its past listens to u, and to the whole of the past, and does not learn images by heart.
+        """
         with torch.no_grad():
             self.intensities.count(self.autoencoder.paint(codes), x)
-        return -self._log_probability(codes, u).mean()
+        hidden = torch.rand(codes.shape, device=codes.device) < self.code_dropout
+        return -self._log_probability(codes, u, hidden).mean()
 
     def draw(self, u: Condition, generator: torch.Generator) -> Tensor:
         """One code after the other, at temperature 1."""
@@ -151,9 +158,10 @@ class Autoregression(CodeModel):
         of_intensities = self.intensities.log_prob(self.autoencoder.paint(codes), x)
         return self._log_probability(codes, u) + of_intensities
 
-    def _log_probability(self, codes: Tensor, u: Condition) -> Tensor:
-        """log P(codes|u) of codes (B, length): (B,) nats."""
-        before = torch.cat([self.net.blank(len(codes), 1), codes[:, :-1]], dim=1)
+    def _log_probability(self, codes: Tensor, u: Condition, hidden: Tensor | None = None) -> Tensor:
+        """log P(codes|u) of codes (B, length): (B,) nats; those ``hidden`` are predicted, but nothing is from them."""
+        seen = codes if hidden is None else codes.masked_fill(hidden, self.net.codes)
+        before = torch.cat([self.net.blank(len(codes), 1), seen[:, :-1]], dim=1)
         logits: Tensor = self.transformer(before, u=u)
         return -F.cross_entropy(logits.float().movedim(-1, 1), codes, reduction="none").sum(1)
 

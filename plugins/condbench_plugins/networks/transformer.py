@@ -73,7 +73,7 @@ class Block(nn.Module):
     In parallel they share the norm, and a conditioner acts once per layer.
     """
 
-    def __init__(self, width: int, heads: int, feed_forward: int, causal: bool) -> None:
+    def __init__(self, width: int, heads: int, feed_forward: int, causal: bool, dropout: float) -> None:
         super().__init__()
         self.causal = causal
         norm = nn.LayerNorm(width, elementwise_affine=False)
@@ -81,6 +81,7 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.expand = nn.Linear(width, feed_forward)
         self.contract = nn.Linear(feed_forward, width)
+        self.dropout = nn.Dropout(dropout)
         self.gate = Site(width, dim=-1, role="branch", mixable=not causal)
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.contract.bias)
@@ -89,7 +90,7 @@ class Block(nn.Module):
         """(B, T, C) -> the same shape."""
         v = self.site(h, c)
         branch = self.attention(v, angles, self.causal, layer, cache) + self.contract(F.gelu(self.expand(v)))
-        return h + self.gate(branch, c)
+        return h + self.gate(self.dropout(branch), c)
 
 
 class Transformer(nn.Module):
@@ -107,12 +108,22 @@ class Transformer(nn.Module):
         feed_forward: channels inside a feed-forward layer.
         layers: how many.
         causal: whether a position sees only those before it, and itself.
+        dropout: the share of what each layer adds that training leaves out.
     """
 
     angles: Tensor
 
     def __init__(
-        self, codes: int, grid: tuple[int, int], width: int, heads: int, feed_forward: int, layers: int, *, causal: bool
+        self,
+        codes: int,
+        grid: tuple[int, int],
+        width: int,
+        heads: int,
+        feed_forward: int,
+        layers: int,
+        *,
+        causal: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.codes = codes
@@ -122,7 +133,7 @@ class Transformer(nn.Module):
         self.register_buffer("angles", _angles(grid), persistent=False)
         self.input = Site(width, dim=-1, role="input", mixable=not causal)
         self.prefix = Prefix(width)
-        self.blocks = nn.ModuleList(Block(width, heads, feed_forward, causal) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(width, heads, feed_forward, causal, dropout) for _ in range(layers))
         norm = nn.LayerNorm(width, elementwise_affine=False)
         self.output = Site(width, dim=-1, role="output", mixable=not causal, norm=norm)
 
