@@ -18,13 +18,16 @@ from condbench.model import ScoreModel
 from condbench.specs import Task
 from condbench_plugins.networks.bound import log_likelihood_of_images
 from condbench_plugins.networks.guidance import Interval, guided
+from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import DiffusionOptions
 
-# Noise levels in units of the data's deviation: the sampler's ends, and what training draws.
+# The sampler's noise levels, in units of the data's deviation.
 _SIGMA_MIN, _SIGMA_MAX, _RHO = 0.04, 80.0, 7.0
-_LOG_SIGMA_MEAN, _LOG_SIGMA_DEVIATION = 0.3, 1.2
+_LOG_SIGMA_DEVIATION = 1.2
+# What a digit is, and of which class, is decided where noise is stronger than the data.
+_LOG_SIGMA_MEAN_OF_IMAGES = 1.2
 
 SIGMA_DATA = 0.5
 """The deviation of images in [-1, 1], about."""
@@ -40,6 +43,7 @@ class Diffusion(ScoreModel):
         guidance: the scale of classifier-free guidance; 1 is none.
         interval: the noise levels at which sampling is guided.
         sigma_data: the deviation of the data.
+        log_sigma_mean: of ln(sigma / sigma_data) in training: where most of it goes.
     """
 
     batch_size = 32
@@ -54,16 +58,17 @@ class Diffusion(ScoreModel):
         guidance: float = 1.0,
         interval: Interval = Interval(),  # noqa: B008 - frozen
         sigma_data: float = SIGMA_DATA,
+        log_sigma_mean: float = 0.3,
     ) -> None:
         super().__init__()
         self.net, self.shape, self.steps, self.sigma_data = net, shape, steps, sigma_data
         self.guidance = guidance
-        self.interval = interval
+        self.interval, self.log_sigma_mean = interval, log_sigma_mean
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Noise levels are log-normal: most of training goes where there is most to learn (EDM, section 5)."""
         normal = torch.randn(len(x), device=x.device)
-        sigma = self.sigma_data * (_LOG_SIGMA_MEAN + _LOG_SIGMA_DEVIATION * normal).exp()
+        sigma = self.sigma_data * (self.log_sigma_mean + _LOG_SIGMA_DEVIATION * normal).exp()
         return x + _like(sigma, x) * torch.randn_like(x), sigma
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
@@ -73,8 +78,8 @@ class Diffusion(ScoreModel):
         return F.mse_loss(self._network(z, sigma, u, scale=1.0), (x - skip * z) / out)
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
-        """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.phase_parameters(phase))
+        """Muon on the hidden convolutions, AdamW on the rest."""
+        return muon_and_adamw(self, self.phase_parameters(phase), layers=(Conv2d,))
 
     def denoise(self, z: Tensor, sigma: Tensor, u: Condition, scale: float = 1.0) -> Tensor:
         """D(z, sigma, u) = c_skip z + c_out F (EDM, eq. 7) at noise levels (B,), steered by `guide` if there is one.
@@ -145,4 +150,5 @@ def build(task: Task, wrap: Wrap, options: DiffusionOptions) -> Diffusion:
         steps=options.steps,
         guidance=options.guidance,
         interval=Interval(options.guidance_low, options.guidance_high),
+        log_sigma_mean=_LOG_SIGMA_MEAN_OF_IMAGES,
     )

@@ -18,12 +18,16 @@ from condbench.model import ScoreModel
 from condbench.specs import Task
 from condbench_plugins.networks.bound import log_likelihood_of_images
 from condbench_plugins.networks.guidance import Interval, guided
+from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import FlowOptions
 
 # The bound of the likelihood runs between these noise levels.
 _SIGMA_MIN, _SIGMA_MAX = 0.02, 40.0
+
+# Of the times in training; the logit of t is -ln(sigma).
+_LOGIT_MEAN = -0.5
 
 
 class Flow(ScoreModel):
@@ -68,8 +72,8 @@ class Flow(ScoreModel):
         return F.mse_loss(self.velocity(x_t, t, u=u).float(), x - noise)
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
-        """Muon on the hidden weights, AdamW on the rest."""
-        return muon_and_adamw(self, self.phase_parameters(phase))
+        """Muon on the hidden convolutions, AdamW on the rest."""
+        return muon_and_adamw(self, self.phase_parameters(phase), layers=(Conv2d,))
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Heun's second-order method on an even grid of times."""
@@ -104,9 +108,11 @@ class Flow(ScoreModel):
 
 
 def _times(x: Tensor) -> Tensor:
-    """The times that training draws, (B,): what is hard to learn lies in the middle of the path (Esser et al. 2024,
-    arXiv:2403.03206, eq. 19)."""
-    return torch.randn(len(x), device=x.device).sigmoid()
+    """The times that training draws, (B,): the logistic of a normal (Esser et al. 2024, arXiv:2403.03206, eq. 19).
+
+    Most of it goes to where noise is stronger than the data: there it is decided what an image is, and of which class.
+    """
+    return (_LOGIT_MEAN + torch.randn(len(x), device=x.device)).sigmoid()
 
 
 def _like(t: Tensor, x: Tensor) -> Tensor:
