@@ -151,9 +151,9 @@ class ArOptions(Options):
 class NfOptions(Options):
     """Options of the normalizing flow."""
 
-    width: int = Field(192, ge=16, description="width of the couplings of the coarse image and of its first details")
-    fine_width: int = Field(192, ge=16, description="width of the couplings of the finest details")
+    width: int = Field(256, ge=16, description="width of the couplings of the coarse image and of its first details")
+    fine_width: int = Field(256, ge=16, description="width of the couplings of the finest details")
     noise: float = Field(
         0.2, gt=0, description="deviation of the noise that images are learned with, pixels in [-1, 1]"
     )
-    temperature: float = Field(1.0, gt=0, description="deviation of the Gaussian that samples are made of")
+    temperature: float = Field(0.8, gt=0, description="deviation of the Gaussian that samples are made of; 1 is P(x|u)")

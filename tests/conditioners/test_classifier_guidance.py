@@ -63,6 +63,18 @@ class Gain(nn.Module):
         return self.gain * x
 
 
+class LogOdds(nn.Module):
+    """The form that the posterior of `TwoPoints` has; how steep it is, is to be learned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z: Tensor, sigma: Tensor) -> Tensor:
+        half = 10 * self.gain * z.sum((1, 2, 3)) / sigma**2
+        return torch.stack([-half, half], dim=1)
+
+
 def steered() -> Steered:
     torch.manual_seed(0)
     model = make(None).lift(lambda task, wrap: TwoPoints(wrap(Gain())), TASK, lambda: pytest.fail("no u to encode"))
@@ -79,12 +91,12 @@ def batches() -> Iterator[tuple[Tensor, Condition]]:
 
 @pytest.fixture(scope="module")
 def trained() -> Steered:
-    model = steered()
+    model = Steered(TwoPoints(Conditioned(Gain())), LogOdds())
     torch.manual_seed(1)
     train(
         model,
         batches(),
-        Budget(samples=64 * 150),
+        Budget(samples=64 * 300),
         condition_dropout=0.1,
         generator=torch.Generator().manual_seed(2),
         bf16=False,
@@ -96,16 +108,15 @@ def test_the_gradient_is_that_of_the_posterior(trained: Steered) -> None:
     """log P(1|z) = log sigmoid(2 m sum(z) / sigma^2), so its gradient is 2 m / sigma^2 * P(0|z) in every pixel."""
     u = Condition.of(torch.arange(2).repeat(200))
     sigma = torch.full((400,), 1.5)
-    z = (MEAN * SIGN[u.parts[0]]).view(-1, 1, 1, 1) + 1.5 * torch.randn(400, *SHAPE)
     sign = SIGN[u.parts[0]]
+    z = (MEAN * sign).view(-1, 1, 1, 1) + 1.5 * torch.randn(400, *SHAPE)
     slope = 2 * MEAN / sigma**2
     wrong = torch.sigmoid(-sign * slope * z.sum((1, 2, 3)))
     assert trained.model.guide is not None
     with torch.inference_mode():
         found = trained.model.guide(z, sigma, u).mean((1, 2, 3))
     expected = sign * slope * wrong
-    assert torch.corrcoef(torch.stack([found, expected]))[0, 1] > 0.95
-    assert (found @ expected) / (expected @ expected) == pytest.approx(1, abs=0.2)
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.1)
 
 
 def test_samples_obey_u_and_without_it_they_are_unconditional(trained: Steered) -> None:
