@@ -1,8 +1,8 @@
 """A normalizing flow: an invertible network from images to Gaussian noise, trained on their exact density.
 
-Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821. A flow's density of digits is a thin sheet, which
-it learns badly, so it learns images with some Gaussian noise, and the score of its own density takes the noise off its
-samples (Zhai et al. 2024, arXiv:2412.06329, section 2). `build` is what the registry names.
+Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821. Images lie near a thin sheet among all arrays of
+pixels, where a flow learns a density badly. So it learns images with some Gaussian noise, and the score of its own
+density takes the noise off its samples (Zhai et al. 2024, arXiv:2412.06329). `build` is what the registry names.
 """
 
 from __future__ import annotations

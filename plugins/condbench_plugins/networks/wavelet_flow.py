@@ -3,7 +3,7 @@
 An image is halved twice into a coarse image and the details that it lacks (Yu et al. 2020, "Wavelet flow",
 arXiv:2010.13821). A flow of its own carries the coarse image to noise, and one per halving carries details, given the
 image that they are details of. The flows are affine couplings (Dinh et al. 2017, "RealNVP", arXiv:1605.08803) of fully
-connected layers, which cost a hundredth of what convolutions cost at these sizes.
+connected layers, which cost far less than convolutions at these sizes.
 """
 
 from __future__ import annotations
