@@ -41,14 +41,13 @@ class Mapping(nn.Module):
 class ModulatedConv2d(nn.Module):
     """A convolution whose input channels are scaled by a style (Karras et al. 2020, section 2.2).
 
-    With ``demodulate``, each output is divided by the norm of the weights that made it, scaled as they are: features
-    keep unit variance whatever the style, without looking at their statistics. Scaling features before and behind one
-    convolution is the same as a convolution per sample with scaled weights, and runs as one.
+    Each output is divided by the norm of the weights that made it, scaled as they are (demodulation): features keep unit
+    variance whatever the style, without looking at their statistics. Scaling features before and behind one convolution
+    is the same as a convolution per sample with scaled weights, and runs as one.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, demodulate: bool = True) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.demodulate = demodulate
         self.style = nn.Linear(_STYLE, in_channels)
         self.convolution = Conv2d(in_channels, out_channels, bias=False)
         nn.init.normal_(self.style.weight, std=1 / math.sqrt(_STYLE))
@@ -58,8 +57,6 @@ class ModulatedConv2d(nn.Module):
         """(B, in, H, W), styles (B, style) -> (B, out, H, W)."""
         scale: Tensor = self.style(w)
         out: Tensor = self.convolution(h * scale[:, :, None, None])
-        if not self.demodulate:
-            return out
         squares = self.convolution.weight.view(out.shape[1], -1, h.shape[1]).square().sum(1)  # (out, in)
         norm = F.linear(scale.square(), squares).add(1e-8).rsqrt()
         return out * norm[:, :, None, None].to(out.dtype)
@@ -93,6 +90,9 @@ class _Layer(nn.Module):
 class StyleGenerator(nn.Module):
     """Noise to styles, which modulate layers at a quarter and at half of the resolution; then 2 x 2 pixels a position.
 
+    The last layer is demodulated too, unlike the papers': its features go through tanh, which a style that scales them
+    without bound drives into saturation, where the generator gets no gradient and the discriminator wins.
+
     Args:
         shape: (C, H, W) of the images, H and W divisible by 4.
         latent: size of the noise that styles are made of.
@@ -114,7 +114,7 @@ class StyleGenerator(nn.Module):
             ]
         )
         self.output = Site(fine_width, role="output", norm=ChannelNorm())
-        self.last = ModulatedConv2d(fine_width, 4 * channels, demodulate=False)
+        self.last = ModulatedConv2d(fine_width, 4 * channels)
         self.bias = nn.Parameter(torch.zeros(4 * channels, 1, 1))
 
     def forward(
