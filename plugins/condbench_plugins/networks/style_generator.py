@@ -41,9 +41,9 @@ class Mapping(nn.Module):
 class ModulatedConv2d(nn.Module):
     """A convolution whose input channels are scaled by a style (Karras et al. 2020, section 2.2).
 
-    Each output is divided by the norm of the weights that made it, scaled as they are (demodulation): features keep unit
-    variance whatever the style, without looking at their statistics. Scaling features before and behind one convolution
-    is the same as a convolution per sample with scaled weights, and runs as one.
+    Each output is divided by the norm of the weights that made it, scaled as they are (demodulation): features keep
+    unit variance whatever the style, without looking at their statistics. Scaling features before and behind one
+    convolution is the same as a convolution per sample with scaled weights, and runs as one.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
