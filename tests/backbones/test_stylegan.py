@@ -91,3 +91,13 @@ def test_every_layers_noise_comes_from_the_samplers_generator_and_shows() -> Non
         z = torch.randn(1, 4).expand(8, -1)
         same_style = gan.generator(z, u=u, rng=torch.Generator().manual_seed(1))
     assert (same_style[0] - same_style[1]).abs().mean() > 1e-3, "one style, two images"
+
+
+def test_what_makes_styles_learns_slowly_and_nothing_is_left_out() -> None:
+    gan = model()
+    (optimizer,) = gan.optimizers("generator")
+    slow, fast = ({id(p) for p in group["params"]} for group in optimizer.param_groups)
+    assert not slow & fast and slow | fast == {id(p) for p in gan.generator.parameters()}
+    named = {name for name, p in gan.generator.named_parameters() if id(p) in slow}
+    assert named == {n for n, _ in gan.generator.named_parameters() if ".mapping." in n or ".style." in n}
+    assert optimizer.param_groups[0]["lr"] < optimizer.param_groups[1]["lr"]

@@ -12,13 +12,13 @@ The style is the backbone's own, made of noise: u gets in through sites, in the 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from condbench.conditioning import Condition, Conditioned, Wrap
 from condbench.specs import Task
 from condbench_plugins.networks.adversarial import AdversarialModel
 from condbench_plugins.networks.critic import Critic
-from condbench_plugins.networks.style_generator import LAYERS, StyleGenerator
+from condbench_plugins.networks.style_generator import LAYERS, Mapping, ModulatedConv2d, StyleGenerator
 from condbench_plugins.options import StyleGanOptions
 
 
@@ -37,6 +37,24 @@ class StyleGan(AdversarialModel):
         plain = torch.rand(len(u), device=self.device) >= self.mixing
         images: Tensor = self.generator(z, u=u, mixed=(other, crossover.masked_fill(plain, LAYERS)))
         return images
+
+    def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
+        """Those of `gan`, but what makes styles learns at a tenth of the rate, since every layer answers to its moves.
+
+        The first paper slows its mapping network down a hundredfold (appendix C).
+        """
+        if phase == "discriminator":
+            return super().optimizers(phase)
+        slow: list[nn.Parameter] = []
+        for module in self.generator.modules():
+            if isinstance(module, Mapping):
+                slow += module.parameters()
+            elif isinstance(module, ModulatedConv2d):
+                slow += module.style.parameters()
+        ids = {id(parameter) for parameter in slow}
+        fast = [parameter for parameter in self.generator.parameters() if id(parameter) not in ids]
+        groups = [{"params": slow, "lr": 2e-4}, {"params": fast, "lr": 2e-3}]
+        return [torch.optim.Adam(groups, betas=(0.0, 0.99), fused=True)]
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """One pass: (B, C, H, W) in [-1, 1]; the noise in each layer comes from ``generator`` too."""
