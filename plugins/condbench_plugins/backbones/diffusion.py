@@ -79,7 +79,7 @@ class Diffusion(ScoreModel):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden convolutions, AdamW on the rest."""
-        return muon_and_adamw(self, self.phase_parameters(phase), layers=(Conv2d,))
+        return muon_and_adamw(self, self.phase_parameters(phase), muon_lr=0.01, layers=(Conv2d,))
 
     def denoise(self, z: Tensor, sigma: Tensor, u: Condition, scale: float = 1.0) -> Tensor:
         """D(z, sigma, u) = c_skip z + c_out F (EDM, eq. 7) at noise levels (B,), steered by `guide` if there is one.

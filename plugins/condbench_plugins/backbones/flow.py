@@ -73,7 +73,7 @@ class Flow(ScoreModel):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Muon on the hidden convolutions, AdamW on the rest."""
-        return muon_and_adamw(self, self.phase_parameters(phase), layers=(Conv2d,))
+        return muon_and_adamw(self, self.phase_parameters(phase), muon_lr=0.01, layers=(Conv2d,))
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """Heun's second-order method on an even grid of times."""
