@@ -27,6 +27,7 @@ from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.options import LatentDiffusionOptions
 
 _AUTOENCODER_BATCH = 16  # it learns most per image in small steps, the diffusion in large ones
+_LOG_SIGMA_MEAN = 0.8  # the class is decided where noise is stronger than the data
 
 
 class LatentDiffusion(ScoreModel):
@@ -47,6 +48,7 @@ class LatentDiffusion(ScoreModel):
             steps=options.steps,
             interval=Interval(options.guidance_low, options.guidance_high),
             sigma_data=1.0,
+            log_sigma_mean=_LOG_SIGMA_MEAN,
         )
         self.guidance = options.guidance
 
