@@ -34,6 +34,8 @@ CAPABILITIES = {
     "sequence": "a sequence that tokens can be put in front of",
     "score": "a score or velocity at every noise level",
     "critic": "a network that gives a sample a number",
+    "grid": "an input whose features convolutions run over",
+    "gates": "sites for gates on its residual branches",
 }
 """What the capabilities of backbones mean, in words for skipped cells."""
 

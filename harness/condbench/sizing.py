@@ -7,7 +7,7 @@ until the sums agree with those of the backbone without any conditioner. Called 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from condbench.results import TOLERANCE, Size
 
-_ROUNDS = 4  # of Newton's method
-_NEARBY = 3  # steps of each width, to either side, that the last search looks at
-_LAST_LOOKS = 8
+_LOOKS = 24  # at most; each builds a model
+_NEARBY = 3  # steps of each width, to either side, that are considered next
 
-
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Widths = tuple[int, ...]
 Weigh = Callable[[Widths], Size | None]
 """How large the model is with these widths; None where they are not allowed or nothing can be built of them."""
@@ -35,17 +35,19 @@ class Solution:
 
 
 def solve(weigh: Weigh, widths: Widths, steps: Widths, target: Size) -> Solution | None:
-    """The widths, multiples of ``steps`` away from ``widths``, whose size is nearest to ``target``.
+    """The widths, whole ``steps`` away from ``widths``, whose size is nearest to ``target``.
 
-    Newton's method on the logarithms of sizes over those of widths, whose relation is nearly linear, then a look at
-    whole-numbered neighbours in the order that the linear model likes them.
+    Logarithms of sizes are nearly linear in logarithms of widths. So a linear model of them is kept: begun with one
+    look aside for each width, corrected by every further look (Broyden 1965), and asked for the most promising widths
+    among those near the best so far and near where Newton's method would go.
 
     Returns:
         The best that was found; None if not even the widths that it starts from can be weighed.
     """
     seen: dict[Widths, Size | None] = {}
 
-    def look(at: Widths) -> NDArray[np.float64] | None:
+    def look(at: Widths) -> Vector | None:
+        """How far a size is from the target: the logarithms of both ratios."""
         if at not in seen:
             seen[at] = weigh(at) if min(at) > 0 else None
         size = seen[at]
@@ -57,60 +59,56 @@ def solve(weigh: Weigh, widths: Widths, steps: Widths, target: Size) -> Solution
         residual = look(at)
         return math.inf if residual is None else float(np.abs(residual).max())
 
-    here = look(widths)
-    if here is None:
+    residual = look(widths)
+    if residual is None:
         return None
-    jacobian = _jacobian(look, widths, steps, here)
-    at = widths
-    for _ in range(_ROUNDS):
-        residual = look(at)
-        if residual is None or error(at) <= math.log1p(TOLERANCE):
-            break
-        change = np.exp(-np.linalg.lstsq(jacobian, residual, rcond=None)[0])
-        moved = _rounded(np.array(at) * change.clip(0.5, 2), widths, steps)
-        if moved in seen:
-            break
-        at = moved
-
+    jacobian = _aside(look, widths, steps, residual)
     best = min(seen, key=error)
-    for candidate in _neighbours(best, steps, jacobian, np.array(look(best)))[:_LAST_LOOKS]:
-        if error(best) <= math.log1p(TOLERANCE):
+    while error(best) > math.log1p(TOLERANCE) and len(seen) < _LOOKS:
+        residual = look(best)
+        assert residual is not None
+        candidate = _most_promising(best, residual, jacobian, steps, seen)
+        if candidate is None:
             break
-        look(candidate)
+        found = look(candidate)
+        if found is not None:
+            moved = np.log(np.array(candidate) / np.array(best))
+            jacobian += np.outer(found - residual - jacobian @ moved, moved) / (moved @ moved)
         best = min(seen, key=error)
     size = seen[best]
     assert size is not None
     return Solution(best, size)
 
 
-def _jacobian(
-    look: Callable[[Widths], NDArray[np.float64] | None], widths: Widths, steps: Widths, here: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """d log(parameters, FLOPs) / d log(width), by one step down of about a tenth for each width: (2, widths)."""
+def _aside(look: Callable[[Widths], Vector | None], widths: Widths, steps: Widths, here: Vector) -> Matrix:
+    """d log(parameters, FLOPs) / d log(width), by a look about a tenth below each width: (2, widths)."""
     columns = []
     for index, step in enumerate(steps):
         down = max(step, round(widths[index] / 10 / step) * step)
         moved = tuple(width - down * (place == index) for place, width in enumerate(widths))
         there = look(moved)
-        slope = np.log(widths[index] / moved[index]) if min(moved) > 0 else 1.0
-        columns.append(np.zeros(2) if there is None else (here - there) / slope)
+        # Widths that are not allowed tell nothing: parameters and FLOPs that grow with the square are a fair guess.
+        columns.append(np.full(2, 2.0) if there is None else (here - there) / math.log(widths[index] / moved[index]))
     return np.stack(columns, axis=1)
 
 
-def _rounded(wanted: NDArray[np.float64], start: Widths, steps: Widths) -> Widths:
-    return tuple(
-        first + step * round((value - first) / step) for value, first, step in zip(wanted, start, steps, strict=True)
+def _most_promising(
+    best: Widths, residual: Vector, jacobian: Matrix, steps: Widths, seen: Container[Widths]
+) -> Widths | None:
+    """The widths not yet seen that the linear model around ``best`` expects to fit best, if any are near."""
+    change = np.exp(-np.linalg.lstsq(jacobian, residual, rcond=None)[0]).clip(0.5, 2)
+    newton = tuple(
+        width + step * round(width * (factor - 1) / step)
+        for width, factor, step in zip(best, change, steps, strict=True)
     )
-
-
-def _neighbours(
-    at: Widths, steps: Widths, jacobian: NDArray[np.float64], residual: NDArray[np.float64]
-) -> list[Widths]:
-    """Widths near ``at``, the ones first that the linear model expects to fit best."""
+    moves = list(product(range(-_NEARBY, _NEARBY + 1), repeat=len(best)))
+    near = {
+        tuple(width + step * move for width, step, move in zip(centre, steps, by, strict=True))
+        for centre in (best, newton)
+        for by in moves
+    }
 
     def expected(to: Widths) -> float:
-        return float(np.abs(residual + jacobian @ np.log(np.array(to) / np.array(at))).max())
+        return float(np.abs(residual + jacobian @ np.log(np.array(to) / np.array(best))).max())
 
-    moves = product(*(range(-_NEARBY, _NEARBY + 1) for _ in at))
-    near = [tuple(w + step * move for w, step, move in zip(at, steps, by, strict=True)) for by in moves]
-    return sorted((to for to in near if min(to) > 0 and to != at), key=expected)
+    return min((to for to in sorted(near) if min(to) > 0 and to not in seen), key=expected, default=None)

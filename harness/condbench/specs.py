@@ -55,6 +55,8 @@ class BackboneSpec:
     - "positions": its features have several positions, and its sites may mix them;
     - "sequence": its networks have a `condbench.conditioning.Prefix`;
     - "score": its model is a `condbench.model.ScoreModel`;
+    - "grid": convolutions run over the features of an input site of its, so that a plane is more than a bias;
+    - "gates": its networks have sites of role "branch";
     - "critic": a network of its gives each sample a number, and has a site of role "score".
     """
 

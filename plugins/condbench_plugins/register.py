@@ -19,7 +19,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.ar:build",
         options=f"{_OPTIONS}:ArOptions",
         summary="a transformer over learned discrete codes, one after the other",
-        offers=frozenset({"sequence"}),
+        offers=frozenset({"gates", "sequence"}),
         sizes=("width", "code_width"),
         paper="van den Oord et al. 2017, arXiv:1711.00937; masked: Chang et al. 2022, arXiv:2202.04200",
     )
@@ -28,7 +28,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.ebm:build",
         options=f"{_OPTIONS}:EbmOptions",
         summary="an energy network, trained with a replay buffer, sampled by Langevin dynamics",
-        offers=frozenset({"critic", "positions"}),
+        offers=frozenset({"critic", "gates", "grid", "positions"}),
         sizes=("width", "fine_width"),
         paper="Du & Mordatch 2019, arXiv:1903.08689",
     )
@@ -37,7 +37,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.gan:build",
         options=f"{_OPTIONS}:GanOptions",
         summary="a generator against a discriminator",
-        offers=frozenset({"critic", "positions"}),
+        offers=frozenset({"critic", "gates", "grid", "positions"}),
         sizes=("width", "fine_width"),
         paper="Goodfellow et al. 2014, arXiv:1406.2661",
     )
@@ -46,7 +46,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.stylegan:build",
         options=f"{_OPTIONS}:StyleGanOptions",
         summary="a generator whose every layer is modulated by a mapped noise, against a discriminator",
-        offers=frozenset({"critic", "positions"}),
+        offers=frozenset({"critic", "gates", "grid", "positions"}),
         sizes=("width", "fine_width"),
         paper="Karras et al. 2019, arXiv:1812.04948; Karras et al. 2020, arXiv:1912.04958",
     )
@@ -55,6 +55,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.vae:build",
         options=f"{_OPTIONS}:VaeOptions",
         summary="an encoder and a decoder, trained on a bound of the likelihood",
+        offers=frozenset({"gates"}),
         sizes=("width", "encoder_width"),
         paper="Kingma & Welling 2014, arXiv:1312.6114; Sohn et al. 2015 (conditional)",
     )
@@ -63,7 +64,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.diffusion:build",
         options=f"{_OPTIONS}:DiffusionOptions",
         summary="a denoiser at every noise level, sampled by an ODE solver",
-        offers=frozenset({"positions", "score"}),
+        offers=frozenset({"gates", "grid", "positions", "score"}),
         sizes=("width", "deep_width"),
         paper="Karras et al. 2022, arXiv:2206.00364",
     )
@@ -72,7 +73,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.flow:build",
         options=f"{_OPTIONS}:FlowOptions",
         summary="a velocity field from noise to data, learned by flow matching",
-        offers=frozenset({"positions", "score"}),
+        offers=frozenset({"gates", "grid", "positions", "score"}),
         sizes=("width", "deep_width"),
         paper="Lipman et al. 2023, arXiv:2210.02747",
     )
@@ -81,7 +82,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.latent_diffusion:build",
         options=f"{_OPTIONS}:LatentDiffusionOptions",
         summary="an autoencoder, and diffusion in its latent",
-        offers=frozenset({"positions", "score"}),
+        offers=frozenset({"gates", "grid", "positions", "score"}),
         sizes=("width", "vector_width"),
         paper="Rombach et al. 2022, arXiv:2112.10752",
     )
@@ -90,7 +91,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.dit:build",
         options=f"{_OPTIONS}:DitOptions",
         summary="diffusion by a transformer over patches",
-        offers=frozenset({"positions", "score", "sequence"}),
+        offers=frozenset({"gates", "positions", "score", "sequence"}),
         sizes=("width", "stem_width"),
         paper="Peebles & Xie 2023, arXiv:2212.09748",
     )
@@ -99,6 +100,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.nf:build",
         options=f"{_OPTIONS}:NfOptions",
         summary="an invertible network from images to noise, trained on their exact density",
+        offers=frozenset({"gates"}),
         sizes=("width", "fine_width"),
         paper="Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821",
     )
@@ -152,7 +154,7 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         target=f"{package}.concat:make",
         options=f"{_OPTIONS}:ConcatOptions",
         summary="label planes are concatenated to the features at the input",
-        needs=frozenset({"positions"}),
+        needs=frozenset({"grid"}),
         paper="Reed et al. 2016, arXiv:1605.05396",
     )
     yield ConditionerSpec(
@@ -172,6 +174,7 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
     yield ConditionerSpec(
         name="adaln-zero",
         target=f"{package}.adaln_zero:make",
+        needs=frozenset({"gates"}),
         summary="scale and shift of every layer's features, and a gate on every residual branch",
         paper="Peebles & Xie 2023, arXiv:2212.09748",
     )

@@ -37,7 +37,8 @@ class LabelPlanes(Adapter):
 class Concat(DenseConditioner):
     """Fills input sites.
 
-    Where features come last (vectors, sequences), the layers are linear, and concatenating is adding an embedding.
+    Where features come last, as in the vector that a GAN's generator starts from, the layers are linear, and
+    concatenating is adding an embedding.
     """
 
     def __init__(self, options: ConcatOptions) -> None:

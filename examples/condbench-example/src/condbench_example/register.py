@@ -18,6 +18,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
     yield BackboneSpec(
         name="coupling-flow",
         target="condbench_example.coupling_flow:build",
+        offers=frozenset({"gates"}),
         options="condbench_example.options:CouplingFlowOptions",
         summary="a normalising flow of affine couplings, trained on its exact likelihood",
         # What condbench may change to make all conditioners' models equally large. Every parameter of it costs as many
