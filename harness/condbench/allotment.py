@@ -7,10 +7,13 @@ over all cells, are the time that is left. Called by the driver.
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Queue
 
 from condbench.budget import Budget
 from condbench.errors import UserError
@@ -65,30 +68,50 @@ class Share:
     seconds: float
 
 
-def measure_costs(plan: Sequence[PlannedCell], prober: Prober, report: Callable[[str], None]) -> dict[str, Cost]:
+def measure_costs(
+    plan: Sequence[PlannedCell], probers: Sequence[Prober], report: Callable[[str], None]
+) -> dict[str, Cost]:
     """What each cell that is not skipped costs, by name; seeds of one combination are measured once.
 
     Args:
         plan: the cells; their budget does not matter.
-        prober: takes the few steps.
+        probers: take the few steps, all at once: as many as cells will run at once, so that what is measured is as slow
+            beside its neighbours as it will be.
         report: told each combination before it is measured.
     """
-    measuring: dict[str, float] = {}
-    by_pair: dict[str, Cost] = {}
-    costs: dict[str, Cost] = {}
+    pairs = {_pair(planned): planned for planned in reversed(plan) if not planned.skip}
+    measured_with = {_backbone(planned): pair for pair, planned in pairs.items()}
+    free: Queue[Prober] = Queue()
+    for prober in probers:
+        free.put(prober)
+
+    def ask(pair: str) -> Probe:
+        planned = pairs[pair]
+        report(f"{planned.cell.backbone} x {planned.cell.conditioner}")
+        prober = free.get()
+        try:
+            return prober.ask(Question(planned=planned, speed=True, measure=measured_with[_backbone(planned)] == pair))
+        finally:
+            free.put(prober)
+
+    with ThreadPoolExecutor(len(probers)) as pool:
+        probes = dict(zip(pairs, pool.map(ask, pairs), strict=True))
+    start_seconds = max(prober.start_seconds for prober in probers)
+    costs = {}
     for planned in plan:
-        if planned.skip:
-            continue
-        cell = planned.cell
-        backbone = f"{cell.dataset.model_dump_json()} {cell.backbone.model_dump_json()}"
-        pair = f"{backbone} {cell.conditioner.model_dump_json()}"
-        if pair not in by_pair:
-            report(f"{cell.backbone} x {cell.conditioner}")
-            probe = prober.ask(Question(planned=planned, speed=True, measure=backbone not in measuring))
-            measuring.setdefault(backbone, probe.measuring_seconds)
-            by_pair[pair] = _cost(probe, planned.provenance.settings, prober.start_seconds, measuring[backbone])
-        costs[planned.name] = by_pair[pair]
+        if not planned.skip:
+            measuring = probes[measured_with[_backbone(planned)]].measuring_seconds
+            settings = planned.provenance.settings
+            costs[planned.name] = _cost(probes[_pair(planned)], settings, start_seconds, measuring)
     return costs
+
+
+def _backbone(planned: PlannedCell) -> str:
+    return f"{planned.cell.dataset.model_dump_json()} {planned.cell.backbone.model_dump_json()}"
+
+
+def _pair(planned: PlannedCell) -> str:
+    return f"{_backbone(planned)} {planned.cell.conditioner.model_dump_json()}"
 
 
 def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seconds: float) -> Cost:
@@ -114,31 +137,48 @@ def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seco
     )
 
 
-def allot(costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float) -> list[Share]:
-    """Solve for the FLOPs that every cell gets so that all of them and the report take ``seconds`` together.
+def allot(costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float, jobs: int = 1) -> list[Share]:
+    """Find the FLOPs that every cell gets so that all of them, ``jobs`` at once, and the report take ``seconds``.
 
     Raises:
         UserError: if the time does not even suffice for building, sampling and measuring and a few steps of training.
     """
-    fixed = sum(cost.fixed for cost in costs.values()) + _REPORT_SECONDS + _REPORT_SECONDS_PER_CELL * len(plan)
-    per_flop = sum(cost.per_flop for cost in costs.values())
-    if not costs or not per_flop:
+    if not costs or not all(cost.per_flop for cost in costs.values()):
         raise UserError("there is no cell to share the time out to: every combination is skipped or cannot be built.")
-    flops = (seconds - fixed) / per_flop
+
+    def whole(flops: float) -> float:
+        return makespan((cost.seconds(flops) for cost in costs.values()), jobs)
+
+    left = seconds - _REPORT_SECONDS - _REPORT_SECONDS_PER_CELL * len(plan)
     least = max(cost.least_flops for cost in costs.values())
-    if flops < least:
-        needed = fixed + least * per_flop
+    if whole(least) > left:
+        fixed, needed = (seconds - left + whole(flops) for flops in (0.0, least))
         raise UserError(
             f"{seconds / 60:.1f} minutes are too short for {len(costs)} cells: building, sampling and measuring take "
             f"{fixed / 60:.1f} of them, and learning anything {needed / 60:.1f} in all: give more time, e.g. --within "
             f"{math.ceil(needed * 1.2 / 60)}m, or name fewer plugins with -b and -c."
         )
-    flops = _round_down(flops)
+    enough, too_much = least, least + left / min(cost.per_flop for cost in costs.values())
+    while too_much / enough > 1.001:
+        middle = math.sqrt(enough * too_much)
+        if whole(middle) > left:
+            too_much = middle
+        else:
+            enough = middle
+    flops = _round_down(enough)
     return [
         Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops))
         for planned in plan
         if (cost := costs.get(planned.name)) is not None
     ]
+
+
+def makespan(lives: Iterable[float], jobs: int) -> float:
+    """When the last of some lives ends, if each begins in its turn as soon as one of ``jobs`` places is free."""
+    ends = [0.0] * jobs
+    for seconds in lives:
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return max(ends)
 
 
 def _round_down(flops: float) -> float:

@@ -45,7 +45,7 @@ class Suite(BaseModel):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = Field(False, description="train through torch.compile; needs a C++ compiler on a CPU")
-    threads: int = Field(2, ge=1, le=1024, description="processor threads per cell")
+    threads: int = Field(1, ge=1, le=1024, description="processor threads per cell")
     timeout_seconds: float = Field(1800.0, gt=0, description="wall clock per cell, after which it is killed")
     memory_gib: float = Field(4.0, gt=0, description="memory per cell, above which it is killed")
 

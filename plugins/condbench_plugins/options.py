@@ -38,8 +38,8 @@ class HyperOptions(Options):
 class VaeOptions(Options):
     """Options of the variational autoencoder."""
 
-    width: int = Field(320, ge=16, multiple_of=2, description="width of the decoder's layers")
-    encoder_width: int = Field(320, ge=16, multiple_of=2, description="width of the encoder's layers")
+    width: int = Field(320, ge=16, description="width of the decoder's layers")
+    encoder_width: int = Field(320, ge=16, description="width of the encoder's layers")
     blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
     latent: int = Field(12, ge=1, description="dimensions of the latent")
     prior: Literal["standard", "conditional"] = Field(
@@ -58,24 +58,24 @@ class GuidanceOptions(Options):
 class DiffusionOptions(GuidanceOptions):
     """Options of the diffusion backbone."""
 
-    width: int = Field(32, ge=8, multiple_of=2, description="channels at half resolution")
-    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
+    width: int = Field(32, ge=8, description="channels at half resolution")
+    deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
 
 class FlowOptions(GuidanceOptions):
     """Options of the flow backbone."""
 
-    width: int = Field(32, ge=8, multiple_of=2, description="channels at half resolution")
-    deep_width: int = Field(64, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
+    width: int = Field(32, ge=8, description="channels at half resolution")
+    deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
     steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
 
 
 class AdversarialOptions(Options):
     """Options of the generative adversarial networks."""
 
-    width: int = Field(48, ge=16, multiple_of=2, description="channels at a quarter of the resolution")
-    fine_width: int = Field(24, ge=8, multiple_of=2, description="channels at half of the resolution")
+    width: int = Field(48, ge=16, description="channels at a quarter of the resolution")
+    fine_width: int = Field(24, ge=8, description="channels at half of the resolution")
     latent: int = Field(64, ge=1, description="size of the noise that an image is made of")
     gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
 
@@ -83,8 +83,8 @@ class AdversarialOptions(Options):
 class LatentDiffusionOptions(GuidanceOptions):
     """Options of diffusion in an autoencoder's latent."""
 
-    width: int = Field(32, ge=8, multiple_of=2, description="channels at the latent's positions")
-    vector_width: int = Field(256, ge=16, multiple_of=2, description="size of the vector that all positions share")
+    width: int = Field(32, ge=8, description="channels at the latent's positions")
+    vector_width: int = Field(256, ge=16, description="size of the vector that all positions share")
     steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
     latent_channels: int = Field(2, ge=1, description="channels of the latent, at a quarter of the image's resolution")
     noise: float = Field(0.2, gt=0, lt=1, description="deviation of the noise that the decoder learns to take")
@@ -115,8 +115,8 @@ class StyleGanOptions(AdversarialOptions):
 class EbmOptions(Options):
     """Options of the energy-based model."""
 
-    width: int = Field(32, ge=8, multiple_of=2, description="channels at a quarter of the resolution")
-    fine_width: int = Field(16, ge=4, multiple_of=2, description="channels at half of the resolution")
+    width: int = Field(32, ge=8, description="channels at a quarter of the resolution")
+    fine_width: int = Field(16, ge=4, description="channels at half of the resolution")
     training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
     sampling_steps: int = Field(130, ge=1, description="Langevin steps from noise to a sample")
     step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condbench.allotment import allot, apply, measure_costs, parse_duration
+from condbench.allotment import allot, apply, makespan, measure_costs, parse_duration
 from condbench.errors import UserError
 from condbench.matrix import plan
 from condbench.probing import Leg, Probe, Question
@@ -66,7 +66,7 @@ def life(flops: float) -> float:
 @given(minutes=st.floats(2, 1000))
 def test_the_lives_of_all_cells_fill_the_time(minutes: float) -> None:
     prober = FakeProber()
-    costs = measure_costs(PLAN, prober, lambda what: None)  # type: ignore[arg-type]
+    costs = measure_costs(PLAN, [prober], lambda what: None)  # type: ignore[arg-type]
     running = [p for p in PLAN if not p.skip]
     assert set(costs) == {p.name for p in running} and len(running) == 6  # adain on vae is skipped
     assert len(prober.asked) == 3, "seeds of a combination are measured once"
@@ -79,8 +79,29 @@ def test_the_lives_of_all_cells_fill_the_time(minutes: float) -> None:
     assert shares[0].images == pytest.approx(images)
 
 
+@given(minutes=st.floats(2, 1000), jobs=st.integers(2, 5))
+def test_cells_that_run_at_once_get_more(minutes: float, jobs: int) -> None:
+    probers = [FakeProber() for _ in range(jobs)]
+    costs = measure_costs(PLAN, probers, lambda what: None)  # type: ignore[arg-type]
+    assert sum(len(prober.asked) for prober in probers) == 3
+    shares = allot(costs, PLAN, minutes * 60, jobs)
+    rounds = -(-6 // jobs)  # six lives of one length
+    whole = makespan((share.seconds for share in shares), jobs)
+    assert whole == pytest.approx(rounds * shares[0].seconds)
+    assert 0.85 * minutes * 60 - 10 <= whole <= minutes * 60
+
+
+@given(lives=st.lists(st.floats(0.1, 100), min_size=1, max_size=12), jobs=st.integers(1, 4))
+def test_a_makespan_is_what_a_clock_would_say(lives: list[float], jobs: int) -> None:
+    places = [0.0] * jobs
+    for seconds in lives:
+        first = places.index(min(places))
+        places[first] += seconds
+    assert makespan(lives, jobs) == pytest.approx(max(places))
+
+
 def test_a_time_that_is_too_short_is_refused_with_one_that_is_not() -> None:
-    costs = measure_costs(PLAN, FakeProber(), lambda what: None)  # type: ignore[arg-type]
+    costs = measure_costs(PLAN, [FakeProber()], lambda what: None)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="too short") as refusal:
         allot(costs, PLAN, 30)
     enough = str(refusal.value).split("--within ")[1].split(",")[0]
@@ -88,7 +109,7 @@ def test_a_time_that_is_too_short_is_refused_with_one_that_is_not() -> None:
 
 
 def test_the_plan_has_the_budget_and_the_forecast() -> None:
-    costs = measure_costs(PLAN, FakeProber(), lambda what: None)  # type: ignore[arg-type]
+    costs = measure_costs(PLAN, [FakeProber()], lambda what: None)  # type: ignore[arg-type]
     shares = allot(costs, PLAN, 600)
     allotted = apply(PLAN, shares)
     assert [p.name for p in allotted] == [p.name for p in PLAN]
@@ -103,4 +124,4 @@ def test_a_combination_that_cannot_be_built_costs_nothing_beforehand() -> None:
             return Probe(error="ValueError: no")
 
     with pytest.raises(UserError, match="no cell to share the time out to"):
-        allot(measure_costs(PLAN, Broken(), lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+        allot(measure_costs(PLAN, [Broken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]

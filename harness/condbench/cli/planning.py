@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ def make_plan(
     *,
     within_seconds: float | None,
     started: float,
+    jobs: int,
     need_data: bool,
 ) -> list[PlannedCell]:
     """All cells of a suite, with widths solved for where its track is *same size*, and a budget that suits the time.
@@ -33,6 +35,7 @@ def make_plan(
         data_root: where data are that do not ship.
         within_seconds: the time for all of the run; the suite's budget holds if it is left out.
         started: when that time began, by `time.monotonic`.
+        jobs: how many cells will run at once.
         need_data: whether missing data are an error; measuring beforehand needs them anyway.
     """
     from condbench.matrix import plan
@@ -42,18 +45,21 @@ def make_plan(
     if not sizing and within_seconds is None:
         return planned
 
-    from condbench.allotment import allot, apply, measure_costs
+    from condbench.allotment import allot, apply, makespan, measure_costs
     from condbench.probing import Prober
     from condbench.tracks import same_size
 
-    with Prober() as prober:
+    with ExitStack() as stack:
+        probers = [stack.enter_context(Prober()) for _ in range(1 if within_seconds is None else jobs)]
         if sizing:
-            planned = same_size(planned, registry, prober, _reporter("solving for the widths of"))
+            planned = same_size(planned, registry, probers[0], _reporter("solving for the widths of"))
         if within_seconds is None:
             return planned
-        costs = measure_costs(planned, prober, _reporter("measuring"))
-    shares = allot(costs, planned, within_seconds - (time.monotonic() - started))
-    print(_announcement(shares, within_seconds, time.monotonic() - started), file=sys.stderr)
+        costs = measure_costs(planned, probers, _reporter("measuring"))
+    spent = time.monotonic() - started
+    shares = allot(costs, planned, within_seconds - spent, jobs)
+    total = spent + makespan((share.seconds for share in shares), jobs)
+    print(_announcement(shares, within_seconds, spent, total), file=sys.stderr)
     return apply(planned, shares)
 
 
@@ -67,14 +73,13 @@ def _reporter(doing: str) -> Callable[[str], None]:
     return report
 
 
-def _announcement(shares: Sequence[Share], within_seconds: float, spent: float) -> str:
+def _announcement(shares: Sequence[Share], within_seconds: float, spent: float, total: float) -> str:
     """What each cell gets, before anything is trained."""
     width = max(len(share.planned.name) for share in shares)
     lines = [
         f"{share.planned.name:{width}}  {share.flops:.2g} FLOPs  {share.images:>9,.0f} images  {share.seconds:>5.0f} s"
         for share in shares
     ]
-    total = spent + sum(share.seconds for share in shares)
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     return clear + "\n".join(
         [

@@ -32,7 +32,8 @@ class LowRank(Adapter):
         positions = h.reshape(len(h), -1, h.shape[-1])
         read = self.read(c.pooled).view(len(h), -1, self.rank) / math.sqrt(h.shape[-1])
         write = self.write(c.pooled).view(len(h), self.rank, -1)
-        return (positions + positions @ read @ write).view(h.shape)
+        changed: Tensor = positions + positions @ read @ write
+        return changed.view(h.shape)
 
 
 class Hyper(DenseConditioner):

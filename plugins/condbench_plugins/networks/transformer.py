@@ -90,7 +90,8 @@ class Block(nn.Module):
         """(B, T, C) -> the same shape."""
         v = self.site(h, c)
         branch = self.attention(v, angles, self.causal, layer, cache) + self.contract(F.gelu(self.expand(v)))
-        return h + self.gate(self.dropout(branch), c)
+        out: Tensor = h + self.gate(self.dropout(branch), c)
+        return out
 
 
 class Transformer(nn.Module):
@@ -166,7 +167,9 @@ def _angles(grid: tuple[int, int]) -> Tensor:
     The first half is turned by the row, the other by the column.
     """
     rows, columns = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
-    frequencies = 2 * math.pi / torch.logspace(*(math.log2(p) for p in _PERIODS), _HEAD_WIDTH // 4, base=2)
+    shortest, longest = _PERIODS
+    periods = torch.logspace(math.log2(shortest), math.log2(longest), _HEAD_WIDTH // 4, base=2)
+    frequencies = 2 * math.pi / periods
     return torch.cat([rows.reshape(-1, 1) * frequencies, columns.reshape(-1, 1) * frequencies], dim=1)
 
 
