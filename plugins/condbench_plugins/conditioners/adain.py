@@ -1,7 +1,8 @@
 """Adaptive instance normalisation (Huang & Belongie 2017, arXiv:1703.06868; in generators: Karras et al. 2019).
 
 Each channel of each sample is normalised over its positions, then scaled and shifted as u says. Where a site has a
-single position there is nothing to normalise over, so the channels are normalised instead.
+single position there is nothing to normalise over, so the channels are normalised instead; but not before a score,
+whose scale is what a critic has to say.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.conditioning import EVERY_LAYER, Adapter, Context, DenseConditioner, Site
+from condbench_plugins.conditioners.film import Film
 
 
 class AdaIn(Adapter):
@@ -44,7 +46,9 @@ class AdaInConditioner(DenseConditioner):
     """Fills the sites of every layer behind the input, in place of their norms."""
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
-        """Adaptive normalisation at hidden and output sites."""
+        """Adaptive normalisation in every layer, scale and shift alone before a score."""
+        if site.role == "score":
+            return Film(site.channels, dim)
         return AdaIn(site.channels, dim) if site.role in EVERY_LAYER else None
 
 
