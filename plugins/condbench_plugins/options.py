@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Options(BaseModel):
@@ -48,11 +48,23 @@ class VaeOptions(Options):
 
 
 class GuidanceOptions(Options):
-    """Options of the backbones that classifier-free guidance can steer."""
+    """Options of the backbones whose samplers can be guided.
 
-    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+    The scale is that of classifier-free guidance, or of the classifier's where the conditioner is classifier guidance.
+    """
+
+    guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
     guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
+
+    @model_validator(mode="after")
+    def _interval(self) -> Self:
+        if self.guidance_high is not None and self.guidance_low > self.guidance_high:
+            raise ValueError(
+                f"guidance_low = {self.guidance_low:g} is above guidance_high = {self.guidance_high:g}, so that no "
+                "noise level would be guided"
+            )
+        return self
 
 
 class DiffusionOptions(GuidanceOptions):
@@ -134,7 +146,7 @@ class ArOptions(Options):
         "raster", description="raster: code after code, in reading order; masked: all codes, in a few steps"
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
-    guidance: float = Field(1.0, ge=0, description="scale of classifier-free guidance; 1 is none")
+    guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     width: int = Field(96, ge=16, multiple_of=4, description="channels of the transformer")
     heads: int = Field(3, ge=1, description="heads of its attention, 32 channels each")
     feed_forward: int = Field(384, ge=16, description="channels inside its feed-forward layers")
@@ -142,7 +154,9 @@ class ArOptions(Options):
     dropout: float = Field(0.1, ge=0, lt=1, description="share of a layer's features that training leaves out")
     code_dropout: float = Field(0.2, ge=0, lt=1, description="share of past codes that training hides; raster only")
     levels: str = Field(
-        "4x4x4", pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$", description="levels of each number of a code"
+        "4x4x4",
+        pattern=r"^([2-9]|[1-9]\d+)(x([2-9]|[1-9]\d+))*$",
+        description="levels of each number of a code, e.g. 8x5x5",
     )
     code_width: int = Field(32, ge=16, multiple_of=2, description="channels of the autoencoder that finds the codes")
     codes_share: float = Field(0.1, gt=0, lt=1, description="the share of the budget that finds the codes")

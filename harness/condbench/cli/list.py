@@ -10,8 +10,15 @@ import typer
 if TYPE_CHECKING:
     from condbench.registry import Catalogue, Entry, Registry
 
-_SETS = ("offers", "needs", "accepts", "models")
-_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "multipleOf": "a multiple of"}
+_SETS = ("offers", "needs", "accepts", "models", "sizes")
+_WORDS = {"sizes": "varied by --track same-size"}
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+    "multipleOf": "a multiple of",
+}
 _KINDS = ("backbones", "conditioners", "encoders", "datasets", "metrics", "executors", "reporters", "suites")
 
 
@@ -26,12 +33,13 @@ def list_(
     from condbench.cli.installed import installed
     from condbench.cli.tables import print_table
     from condbench.errors import unknown
-    from condbench.suite import shipped
+    from condbench.suite import load_suite, shipped
 
     registry = installed()
     catalogues = _catalogues(registry)
     if what in shipped():
-        print(shipped()[what].read_text(encoding="utf-8"), end="")
+        text = shipped()[what].read_text(encoding="utf-8")
+        print(load_suite(what).model_dump_json(indent=1) if as_json else text.rstrip("\n"))
         return
     if what is not None and what not in _KINDS:
         found = [e for c in catalogues.values() for e in c if what in (e.spec.name, e.qualified)]
@@ -56,48 +64,61 @@ def _catalogues(registry: Registry) -> dict[str, Catalogue[Any]]:
     return {kind: getattr(registry, kind) for kind in _KINDS if kind != "suites"}
 
 
-def _rows(kind: str, catalogues: dict[str, Catalogue[Any]]) -> list[dict[str, str]]:
+def _rows(kind: str, catalogues: dict[str, Catalogue[Any]]) -> list[dict[str, Any]]:
     if kind == "suites":
         from condbench.suite import load_suite, shipped
 
         return [{"name": n, "from": "condbench", "summary": load_suite(n).description} for n in sorted(shipped())]
-    return [
-        {
-            "name": entry.spec.name,
-            "from": f"{entry.plugin.distribution} {entry.plugin.version}",
-            "summary": entry.spec.summary,
-        }
-        for entry in catalogues[kind]
-    ]
+    return [_facts(entry) for entry in catalogues[kind]]
+
+
+def _facts(entry: Entry[Any]) -> dict[str, Any]:
+    """What a plugin says about itself, its options left out."""
+    return {
+        "name": entry.spec.name,
+        "from": f"{entry.plugin.distribution} {entry.plugin.version}",
+        "summary": entry.spec.summary,
+        "paper": getattr(entry.spec, "paper", ""),
+        **{key: sorted(value) for key in _SETS if (value := getattr(entry.spec, key, None))},
+    }
 
 
 def _show(found: list[Entry[Any]], as_json: bool) -> None:
     """Everything about the plugins of one name, with their options' schema."""
-    from condbench.matrix import options_model
+    from condbench.matrix import CAPABILITIES, options_model
 
     described = []
     for entry in found:
         reference = getattr(entry.spec, "options", None)
         options = {} if reference is None else options_model(entry, reference).model_json_schema()
-        described.append(
-            {
-                "name": entry.spec.name,
-                "from": f"{entry.plugin.distribution} {entry.plugin.version}",
-                "summary": entry.spec.summary,
-                "paper": getattr(entry.spec, "paper", ""),
-                **{key: sorted(value) for key in _SETS if (value := getattr(entry.spec, key, None))},
-                "options": options.get("properties", {}),
-            }
-        )
+        described.append(_facts(entry) | {"options": options.get("properties", {})})
     if as_json:
         print(json.dumps(described, indent=1))
         return
     for plugin in described:
         print(f"{plugin['name']} ({plugin['from']}): {plugin['summary']}")
-        for key in ("paper", *_SETS):
+        if plugin["paper"]:
+            print(f"  paper: {plugin['paper']}")
+        for key in _SETS:
+            words = {name: f"{name} ({CAPABILITIES[name]})" for name in plugin.get(key, ()) if name in CAPABILITIES}
             if value := plugin.get(key):
-                print(f"  {key}: {value if isinstance(value, str) else ', '.join(value)}")
+                print(f"  {_WORDS.get(key, key)}: {', '.join(words.get(name, name) for name in value)}")
         for option, schema in plugin["options"].items():
-            bounds = ", ".join(f"{words} {schema[key]}" for key, words in _BOUNDS.items() if key in schema)
-            about = ", ".join(filter(None, (schema.get("type", ""), bounds)))
-            print(f"  {option} = {schema.get('default')} ({about}): {schema.get('description', '')}")
+            default = "none" if schema.get("default") is None else schema["default"]
+            print(f"  {option} = {default} ({_values(schema)}): {schema.get('description', '')}")
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """What an option may be, in words: its choices, or its type and bounds."""
+    variants = [variant for variant in schema.get("anyOf", [schema]) if variant.get("type") != "null"]
+    return " or ".join(
+        " or ".join(map(str, variant["enum"]))
+        if "enum" in variant
+        else ", ".join(
+            [
+                variant.get("type", "any"),
+                *(f"{words} {variant[key]}" for key, words in _BOUNDS.items() if key in variant),
+            ]
+        )
+        for variant in variants
+    )
