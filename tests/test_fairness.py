@@ -50,6 +50,21 @@ def networks(model: Model) -> list[Conditioned]:
     return [module for module in model.modules() if isinstance(module, Conditioned)]
 
 
+def awake(model: Model) -> Model:
+    """With weights in the layers that a backbone starts at zero: behind those a loss is deaf to any conditioner."""
+    with torch.no_grad():
+        for conditioned in networks(model):
+            of_u = {id(p) for slot in (*sites(conditioned.net), *prefixes(conditioned.net)) for p in _adapter(slot)}
+            for parameter in conditioned.net.parameters():
+                if id(parameter) not in of_u and not parameter.any():
+                    parameter.normal_(std=0.1)
+    return model
+
+
+def _adapter(slot: Site | Prefix) -> Iterator[nn.Parameter]:
+    return slot.adapter.parameters() if slot.adapter is not None else iter(())
+
+
 def unfairness(conditioned: Conditioned, alone: Conditioned) -> list[str]:
     """In what the two networks differ besides adapters in slots: modules, their sizes, and hooks on them."""
     slots = {name: module for name, module in conditioned.net.named_modules() if isinstance(module, Site | Prefix)}
@@ -89,10 +104,28 @@ def test_the_start_is_neutral(planned: PlannedCell) -> None:
     for phase in dict.fromkeys(phase for step in range(11) for phase in build(planned).phases(step / 10)):
         losses = []
         for given in (u, other, u.dropped()):
-            model = build(planned)  # anew: an energy-based model's chains remember
+            model = awake(build(planned))  # anew: an energy-based model's chains remember
             losses.append(model.loss(phase, x, given).detach())
         torch.testing.assert_close(losses[1], losses[0])
         torch.testing.assert_close(losses[2], losses[0])
+
+
+LOUD = [p for p in DENSE if p.cell.conditioner.name == "film"]
+
+
+@pytest.mark.parametrize("planned", LOUD, ids=lambda p: p.cell.backbone.name)
+def test_a_start_that_is_not_neutral_is_seen_in_every_backbone(planned: PlannedCell) -> None:
+    """Planted: FiLM whose modulation is not zero at first."""
+    x = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    losses = []
+    for labels in (torch.arange(4), torch.arange(4) + 5):
+        model = awake(build(planned))
+        with torch.no_grad():
+            for slot in (site for conditioned in networks(model) for site in sites(conditioned.net)):
+                for parameter in _adapter(slot):
+                    parameter.normal_()
+        losses.append(model.loss(model.phases(1.0)[-1], x, Condition.of(labels)).detach())
+    assert not torch.allclose(losses[0], losses[1], rtol=1e-4)
 
 
 class Time(nn.Module):
