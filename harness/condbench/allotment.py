@@ -137,8 +137,12 @@ def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seco
     )
 
 
-def allot(costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float, jobs: int = 1) -> list[Share]:
+def allot(
+    costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float, jobs: int = 1, spent: float = 0.0
+) -> list[Share]:
     """Find the FLOPs that every cell gets so that all of them, ``jobs`` at once, and the report take ``seconds``.
+
+    What was ``spent`` already, on measuring beforehand, is only told where the time is too short.
 
     Raises:
         UserError: if the time does not even suffice for building, sampling and measuring and a few steps of training.
@@ -154,9 +158,10 @@ def allot(costs: dict[str, Cost], plan: Sequence[PlannedCell], seconds: float, j
     if whole(least) > left:
         fixed, needed = (seconds - left + whole(flops) for flops in (0.0, least))
         raise UserError(
-            f"{seconds / 60:.1f} minutes are too short for {len(costs)} cells: building, sampling and measuring take "
-            f"{fixed / 60:.1f} of them, and learning anything {needed / 60:.1f} in all: give more time, e.g. --within "
-            f"{math.ceil(needed * 1.2 / 60)}m, or name fewer plugins with -b and -c."
+            f"{(spent + seconds) / 60:.1f} minutes are too short for {len(costs)} cells: finding out what they cost "
+            f"takes {spent / 60:.1f} of them, building, sampling and measuring {fixed / 60:.1f}, and all of it with "
+            f"training enough to learn anything {(spent + needed) / 60:.1f}: give more time, e.g. --within "
+            f"{math.ceil((spent + needed) * 1.2 / 60)}m, or name fewer plugins with -b and -c."
         )
     enough, too_much = least, least + left / min(cost.per_flop for cost in costs.values())
     while too_much / enough > 1.001:

@@ -33,9 +33,9 @@ CAPABILITIES = {
     "positions": "features with positions that a site may mix",
     "sequence": "a sequence that tokens can be put in front of",
     "score": "a score or velocity at every noise level",
-    "critic": "a network that gives a sample a number",
-    "grid": "an input whose features convolutions run over",
-    "gates": "sites for gates on its residual branches",
+    "critic": "a critic that gives each sample a number",
+    "grid": "an input that convolutions run over",
+    "gates": "residual branches with a place for gates",
 }
 """What the capabilities of backbones mean, in words for skipped cells."""
 

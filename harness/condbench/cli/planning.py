@@ -57,7 +57,7 @@ def make_plan(
             return planned
         costs = measure_costs(planned, probers, _reporter("measuring"))
     spent = time.monotonic() - started
-    shares = allot(costs, planned, within_seconds - spent, jobs)
+    shares = allot(costs, planned, within_seconds - spent, jobs, spent)
     total = spent + makespan((share.seconds for share in shares), jobs)
     print(_announcement(shares, within_seconds, spent, total), file=sys.stderr)
     return apply(planned, shares)
