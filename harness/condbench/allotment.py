@@ -143,11 +143,13 @@ def allot(
     """Find the FLOPs that every cell gets so that all of them, ``jobs`` at once, and the report take ``seconds``.
 
     What was ``spent`` already, on measuring beforehand, is only told where the time is too short.
+    A cell that cannot be built costs no training: it will fail by itself.
 
     Raises:
         UserError: if the time does not even suffice for building, sampling and measuring and a few steps of training.
     """
-    if not costs or not all(cost.per_flop for cost in costs.values()):
+    rates = [cost.per_flop for cost in costs.values() if cost.per_flop]
+    if not rates:
         raise UserError("there is no cell to share the time out to: every combination is skipped or cannot be built.")
 
     def whole(flops: float) -> float:
@@ -163,7 +165,7 @@ def allot(
             f"training enough to learn anything {(spent + needed) / 60:.1f}: give more time, e.g. --within "
             f"{math.ceil((spent + needed) * 1.2 / 60)}m, or name fewer plugins with -b and -c."
         )
-    enough, too_much = least, least + left / min(cost.per_flop for cost in costs.values())
+    enough, too_much = least, least + left / min(rates)
     while too_much / enough > 1.001:
         middle = math.sqrt(enough * too_much)
         if whole(middle) > left:
@@ -194,8 +196,6 @@ def _round_down(flops: float) -> float:
 
 def apply(plan: Sequence[PlannedCell], shares: Sequence[Share]) -> list[PlannedCell]:
     """The plan with every cell's budget and forecast."""
-    if not shares:
-        return list(plan)
     budget = Budget(flops=shares[0].flops)
     forecasts = {share.planned.name: share.seconds for share in shares}
     allotted = []

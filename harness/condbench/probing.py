@@ -80,12 +80,11 @@ class Prober:
         """
         assert self.process.stdin is not None and self.process.stdout is not None
         line = ""
-        try:
+        # Looked at first: under the command line SIGPIPE is deadly, so writing to a dead process would end the driver.
+        if self.process.poll() is None:
             self.process.stdin.write(question.model_dump_json() + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
-        except BrokenPipeError:
-            pass
         if not line:
             self.log.seek(0)
             last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]

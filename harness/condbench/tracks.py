@@ -20,13 +20,15 @@ def same_size(
 ) -> list[PlannedCell]:
     """The plan with widths solved for; a cell that cannot be made as large as its backbone alone is skipped.
 
+    One that cannot even be built stays in the plan as it is, and fails by itself, with the traceback in its log.
+
     Args:
         plan: cells as planned for the track *same backbone*.
         registry: for the options of the backbones.
         prober: weighs the candidates.
         report: told each combination before it is solved for.
     """
-    alone: dict[str, Size] = {}
+    alone: dict[str, Size | None] = {}
     solved: dict[str, PlannedCell] = {}
     sized: list[PlannedCell] = []
     for planned in plan:
@@ -40,7 +42,8 @@ def same_size(
             report(f"{cell.backbone} x {cell.conditioner}")
             if key not in alone:
                 alone[key] = _weigh(planned, prober, alone=True)
-            solved[pair] = _as_large_as(alone[key], planned, registry, prober)
+            target = alone[key]
+            solved[pair] = planned if target is None else _as_large_as(target, planned, registry, prober)
         like = solved[pair]
         moved = cell.model_copy(update={"backbone": like.cell.backbone})
         provenance = planned.provenance.model_copy(update={"cell": moved})
@@ -48,15 +51,15 @@ def same_size(
     return sized
 
 
-def _weigh(planned: PlannedCell, prober: Prober, *, alone: bool = False) -> Size:
+def _weigh(planned: PlannedCell, prober: Prober, *, alone: bool = False) -> Size | None:
+    """How large a cell's model is; None if it cannot be built."""
     probe = prober.ask(Question(planned=planned, alone=alone))
-    if probe.error:
-        raise ValueError(probe.error)
-    return Size(parameters=probe.parameters, flops_per_image=probe.flops_per_image)
+    return None if probe.error else Size(parameters=probe.parameters, flops_per_image=probe.flops_per_image)
 
 
 def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober: Prober) -> PlannedCell:
-    """One cell with its backbone's widths solved for, or with the reason why that cannot be."""
+    """One cell with its backbone's widths solved for, or with the reason why that cannot be; as it is if it cannot be
+    built."""
     choice = planned.cell.backbone
     entry = registry.backbones.get(f"{choice.distribution}:{choice.name}")
     names = entry.spec.sizes
@@ -79,15 +82,12 @@ def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober:
 
     def weigh(widths: Widths) -> Size | None:
         candidate = with_widths(widths)
-        try:
-            return None if candidate is None else _weigh(candidate, prober)
-        except ValueError:
-            return None
+        return None if candidate is None else _weigh(candidate, prober)
 
     steps = tuple(_step(model, choice.options, name) for name in names)
     solution = solve(weigh, start, steps, target)
     if solution is None:
-        return skipped(f"{choice.name} with {planned.cell.conditioner} cannot be built")
+        return planned.model_copy(update={"size": target})
     if not solution.size.agrees(target):
         found = ", ".join(f"{name}={width}" for name, width in zip(names, solution.widths, strict=True))
         return skipped(

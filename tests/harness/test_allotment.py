@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from condbench.allotment import allot, apply, makespan, measure_costs, parse_duration
 from condbench.errors import UserError
 from condbench.matrix import plan
-from condbench.probing import Leg, Probe, Question
+from condbench.probing import Leg, Probe, Prober, Question
 from condbench.registry import installed
 from condbench.suite import changed, load_suite
 
@@ -118,10 +120,33 @@ def test_the_plan_has_the_budget_and_the_forecast() -> None:
     assert {p.forecast_seconds for p in allotted if not p.skip} == {shares[0].seconds}
 
 
-def test_a_combination_that_cannot_be_built_costs_nothing_beforehand() -> None:
+def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
+    class HalfBroken(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            broken = question.planned.cell.backbone.name == "gan"
+            return Probe(error="ValueError: no") if broken else super().ask(question)
+
+    shares = allot(measure_costs(PLAN, [HalfBroken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+    assert {share.planned.name: share.images > 0 for share in shares} == {
+        p.name: p.cell.backbone.name == "vae" for p in PLAN if not p.skip
+    }
+
     class Broken(FakeProber):
         def ask(self, question: Question) -> Probe:
             return Probe(error="ValueError: no")
 
     with pytest.raises(UserError, match="no cell to share the time out to"):
         allot(measure_costs(PLAN, [Broken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+
+
+def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
+    """As under the command line, where SIGPIPE is deadly."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        with Prober() as prober:
+            prober.process.kill()
+            prober.process.wait()
+            with pytest.raises(UserError, match="died at"):
+                prober.ask(Question(planned=PLAN[0]))
+    finally:
+        signal.signal(signal.SIGPIPE, before)

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from condbench.budget import Budget
 from condbench.cell import Life, _live_guarded
 from condbench.matrix import plan
+from condbench.probing import Probe, Question
 from condbench.registry import installed
 from condbench.results import Size
 from condbench.sizing import solve
 from condbench.suite import changed, load_suite
+from condbench.tracks import same_size
 
 START = (48, 96)
 
@@ -74,6 +76,21 @@ def test_a_cell_that_is_not_as_large_as_its_track_says_fails(
     )
     assert result.state == ("ok" if fits else "failed")
     assert fits or "not as large as the track same-size asks for" in result.reason
+
+
+def test_what_cannot_be_built_stays_in_the_plan_to_fail_by_itself() -> None:
+    asked = {"backbones": ["vae", "gan"], "conditioners": ["film", "none"], "track": "same-size"}
+    planned = plan(changed(load_suite("smoke"), asked), installed(), None)
+
+    class Fake:
+        def ask(self, question: Question) -> Probe:
+            cell = question.planned.cell
+            broken = cell.backbone.name == "gan" or (cell.conditioner.name == "film" and not question.alone)
+            return Probe(error="ValueError: no") if broken else Probe(parameters=10, flops_per_image=10)
+
+    sized = same_size(planned, installed(), Fake(), lambda what: None)  # type: ignore[arg-type]
+    assert [p.name for p in sized] == [p.name for p in planned]
+    assert not any(p.skip for p in sized)
 
 
 def _with_metrics(planned, metrics):

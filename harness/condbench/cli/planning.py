@@ -50,11 +50,13 @@ def make_plan(
     from condbench.tracks import same_size
 
     with ExitStack() as stack:
-        probers = [stack.enter_context(Prober()) for _ in range(1 if within_seconds is None else jobs)]
+        probers = [stack.enter_context(Prober())]
         if sizing:
             planned = same_size(planned, registry, probers[0], _reporter("solving for the widths of"))
         if within_seconds is None:
             return planned
+        # Only now, since the time until a prober's first answer tells how long a cell's process takes to start.
+        probers += [stack.enter_context(Prober()) for _ in range(jobs - 1)]
         costs = measure_costs(planned, probers, _reporter("measuring"))
     spent = time.monotonic() - started
     shares = allot(costs, planned, within_seconds - spent, jobs, spent)
