@@ -12,7 +12,7 @@ _OPTIONS = "condbench_plugins.options"
 
 @hookimpl
 def condbench_register_backbones() -> Iterable[BackboneSpec]:
-    """The six families."""
+    """The families of generative model."""
     package = "condbench_plugins.backbones"
     yield BackboneSpec(
         name="ar",
@@ -108,7 +108,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
 
 @hookimpl
 def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
-    """The six ways for u to get in."""
+    """The ways for u to get in."""
     package = "condbench_plugins.conditioners"
     yield ConditionerSpec(
         name="none",

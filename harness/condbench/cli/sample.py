@@ -23,7 +23,7 @@ def sample(
     label: Annotated[list[str] | None, typer.Option(help="Labels to draw; all in turn if left out.")] = None,
     count: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 64,
     guidance: Annotated[
-        float | None, typer.Option(min=0, help="How strongly to lean towards u; 1 is the cell as it is measured.")
+        float | None, typer.Option(min=0, help="How strongly to lean towards u; 1 is not at all.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other samples.")] = 0,
     run: Annotated[Path | None, typer.Option(help="The run; the newest under runs/ if left out.")] = None,

@@ -86,13 +86,12 @@ class Flow(ScoreModel):
         return x
 
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
-        """The bound of `condbench_plugins.networks.bound` for images; guidance by scale is left out."""
+        """The bound of `condbench_plugins.networks.bound` for images; guidance is left out."""
 
         def denoise(z: Tensor, sigma: Tensor) -> Tensor:
             t = 1 / (1 + sigma)
             time = _like(t, z)
-            data = time * z + (1 - time) * guided(self.velocity, time * z, t, u, 1.0)
-            return data if self.guide is None else data + _like(sigma, z) ** 2 * self.guide(z, sigma, u)
+            return time * z + (1 - time) * guided(self.velocity, time * z, t, u, 1.0)
 
         return log_likelihood_of_images(denoise, x, generator, sigma_min=_SIGMA_MIN, sigma_max=_SIGMA_MAX)
 

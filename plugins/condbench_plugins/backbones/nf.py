@@ -63,8 +63,8 @@ class NormalizingFlow(Model):
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
         """E log p(y|u) - log N(y; x, noise^2) + log P(x | y denoised), over y = x + noise.
 
-        The variational bound of the model that `sample` draws from: y by the flow, then an image by a decoder around
-        the denoised y, pixel by pixel.
+        The variational bound of the model that `sample` draws from at temperature 1: y by the flow, then an image by a
+        decoder around the denoised y, pixel by pixel.
         """
         noise = torch.randn(x.shape, generator=generator, device=x.device)
         denoised, log_density = self._denoise(x + self.noise * noise, u)

@@ -54,7 +54,7 @@ class CrossAttentionConditioner(DenseConditioner):
         self.options = options
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
-        """Attention at hidden and output sites."""
+        """Attention at the sites of every layer."""
         if site.role not in EVERY_LAYER:
             return None
         return CrossAttention(site.channels, dim, self.options.heads, self.options.head_width)

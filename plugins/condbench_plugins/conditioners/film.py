@@ -27,7 +27,7 @@ class FilmConditioner(DenseConditioner):
     """Fills the sites of every layer behind the input."""
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
-        """Modulation at hidden and output sites."""
+        """Modulation at the sites of every layer."""
         return Film(site.channels, dim) if site.role in EVERY_LAYER else None
 
 

@@ -43,7 +43,7 @@ class Hyper(DenseConditioner):
         self.options = options
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
-        """A change of the weights behind every hidden and output site."""
+        """A change of the weights behind the sites of every layer."""
         return LowRank(site.channels, dim, self.options.rank) if site.role in EVERY_LAYER else None
 
 
