@@ -22,7 +22,14 @@ class GuidanceSweep(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scales: list[Annotated[float, Field(ge=0, le=100)]] = []
-    metrics: list[str] = ["fid", "label_accuracy"]
+    metrics: list[str] = Field(["fid", "label_accuracy"], min_length=1)
+
+    @field_validator("scales")
+    @classmethod
+    def _once(cls, scales: list[float]) -> list[float]:
+        if len(set(scales)) < len(scales):
+            raise ValueError("name each scale once")
+        return scales
 
 
 class Suite(BaseModel):
@@ -112,7 +119,7 @@ def explain(error: ValidationError, whose: str, model: type[BaseModel]) -> UserE
         return UserError(f"{whose}: {unknown('key', key, _keys(model, tables))}")
     if first["type"] == "missing":
         return UserError(f"{whose} lacks the key '{key}'; it must have one, e.g. {key} = …")
-    wanted = first["msg"]
+    wanted = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":
         wanted = f"it is a table with keys of its own, {', '.join(_keys(model, where))}"
     elif first["type"] == "string_pattern_mismatch" and (field := model.model_fields.get(key)) and field.description:

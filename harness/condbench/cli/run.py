@@ -235,7 +235,8 @@ def _show_plan(plan: list[PlannedCell], as_json: bool) -> None:
         return
     for planned in plan:
         cell = planned.cell
-        note = f"skipped: {planned.skip}" if planned.skip else str(cell.budget)
+        widths = [f"{name}={width}" for name, width in cell.backbone.sized.items()]  # of the track same-size
+        note = f"skipped: {planned.skip}" if planned.skip else ", ".join([str(cell.budget), *widths])
         print(f"{planned.name}\t{cell.dataset}\t{cell.backbone}\t{cell.conditioner}\t{note}")
     skipped = sum(bool(planned.skip) for planned in plan)
     print(f"{len(plan)} cells, {skipped} of them skipped", file=sys.stderr)
