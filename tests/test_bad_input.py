@@ -14,6 +14,8 @@ PLAIN = {
     "unknown dataset": (("run", "-b", "flow", "-d", "mnist10"), "did you mean 'mnist10k'"),
     "unknown option": (("run", "-b", "flow[widht=64]"), "did you mean 'width'"),
     "option out of bounds": (("run", "-b", "flow[width=0]"), "width"),
+    "interval of guidance that is empty": (("run", "-b", "flow[guidance_low=2,guidance_high=1]"), "no noise level"),
+    "device that is none": (("run", "--all", "--device", "tpu"), "cuda:N"),
     "option that is no number": (("run", "-b", "flow[width=wide]"), "width"),
     "options where there are none": (("run", "-b", "flow", "-c", "film[a=1]"), "has no options"),
     "malformed name": (("run", "-b", "flow["), "is not a name with options"),
