@@ -23,6 +23,7 @@ from condbench.results import PlannedCell, Settings
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _LEAST_STEPS = 20  # of training; with fewer nothing is learned, and rates are not those of the first steps
+_PATIENCE = 3.0  # times its forecast, before a cell is given up
 _REPORT_SECONDS, _REPORT_SECONDS_PER_CELL = 2.0, 0.03
 
 
@@ -195,13 +196,16 @@ def _round_down(flops: float) -> float:
 
 
 def apply(plan: Sequence[PlannedCell], shares: Sequence[Share]) -> list[PlannedCell]:
-    """The plan with every cell's budget and forecast."""
+    """The plan with every cell's budget and forecast; no cell is cut short by a limit that was meant for less."""
     budget = Budget(flops=shares[0].flops)
     forecasts = {share.planned.name: share.seconds for share in shares}
     allotted = []
     for planned in plan:
         cell = planned.cell.model_copy(update={"budget": budget})
-        provenance = planned.provenance.model_copy(update={"cell": cell})
         forecast = forecasts.get(planned.name)
+        settings = planned.provenance.settings
+        limit = max(settings.timeout_seconds, _PATIENCE * (forecast or 0.0))
+        settings = settings.model_copy(update={"timeout_seconds": limit})
+        provenance = planned.provenance.model_copy(update={"cell": cell, "settings": settings})
         allotted.append(planned.model_copy(update={"provenance": provenance, "forecast_seconds": forecast}))
     return allotted

@@ -36,7 +36,7 @@ from condbench.errors import Diverged, UserError
 from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
 from condbench.model import Model
 from condbench.peak import matrix_rate
-from condbench.provenance import seed
+from condbench.provenance import distributions, involved, seed
 from condbench.registry import Registry, installed, resolve
 from condbench.results import TOLERANCE, CellResult, Guided, MetricRow, PlannedCell, Size, State
 from condbench.specs import Better, MetricSpec
@@ -61,6 +61,7 @@ class Life:
     def live(self) -> CellResult:
         """From nothing to a result in state ok."""
         with self._stage("build"):
+            self._check_sources()
             settle(self.settings.threads, seed(self.cell, "build"))
             dataset = load_dataset(self.planned, self.registry)
             self.labels = dataset.labels
@@ -143,6 +144,19 @@ class Life:
         state = {name: value.contiguous().clone() for name, value in model.state_dict().items()}
         write_atomically(self.path / "model.safetensors", save(state))
 
+    def _check_sources(self) -> None:
+        """A result must not be filed under sources that it does not come from.
+
+        Raises:
+            UserError: if a distribution has changed since the cell was planned.
+        """
+        now = distributions(involved(self.cell, self.settings, self.registry))
+        if changed := [name for name, planned in self.planned.provenance.distributions.items() if now[name] != planned]:
+            raise UserError(
+                f"the sources of {', '.join(changed)} have changed since the cell was planned: plan it anew with "
+                "`condbench run --resume RUN --retry failed`."
+            )
+
     def _check_size(self, size: Size) -> None:
         """A cell that is not as large as its track says must not stand in its table."""
         if (target := self.planned.size) is not None and not size.agrees(target):
@@ -178,8 +192,13 @@ class Life:
         """Sample the trained model again at every scale of the sweep, from the same noise."""
         for scale in self.settings.guidance_scales:
             model.guidance = scale
-            drawn = self._draw(model, dataset, "guide")
-            rows = self._rows(self.settings.guidance_metrics, model, drawn, dataset)
+            try:
+                drawn = self._draw(model, dataset, "guide")
+            except Diverged as error:  # too strong a scale says nothing against the cell
+                specs = [self.registry.metrics.get(name).spec for name in self.settings.guidance_metrics]
+                rows = [_metric_row(spec, Unavailable(str(error))) for spec in specs]
+            else:
+                rows = list(self._rows(self.settings.guidance_metrics, model, drawn, dataset))
             self.guided.append(Guided(scale=scale, metrics=tuple(rows)))
 
     def _rows(

@@ -76,22 +76,13 @@ def current_provenance(
     cell: Cell, settings: Settings, registry: Registry, data_root: Path | None, *, need_data: bool = True
 ) -> Provenance:
     """What a cell's result would depend on if it ran now, in this environment."""
-    dataset, backbone, conditioner = _entries(cell, registry)
-    measured = dict.fromkeys((*settings.metrics, *settings.guidance_metrics))
-    metrics = [registry.metrics.get(name) for name in measured]
-    encoders = [registry.encoders.get(name) for name in settings.encoders]
+    dataset, _, _ = _entries(cell, registry)
+    involved = provenance.involved(cell, settings, registry)
+    metrics = [entry for entry in involved if isinstance(entry.spec, MetricSpec)]
     return Provenance(
         cell=cell,
         settings=settings,
-        distributions=provenance.distributions(
-            [
-                dataset,
-                backbone,
-                conditioner,
-                *encoders,
-                *metrics,
-            ]
-        ),
+        distributions=provenance.distributions(involved),
         data=_digest(dataset.spec.fingerprint, data_root) if need_data else "",
         assets={entry.qualified: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
         libraries=provenance.libraries(),

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from condbench.registry import Entry
-from condbench.results import Cell, Distribution, Provenance
+from condbench.registry import Entry, Registry
+from condbench.results import Cell, Distribution, Provenance, Settings
 
 
 def seed(cell: Cell, stream: str) -> int:
@@ -39,6 +39,17 @@ def source_digest(package: str) -> str:
         digest.update(f"{name}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def involved(cell: Cell, settings: Settings, registry: Registry) -> list[Entry[Any]]:
+    """The plugins that have a part in a cell's result: its own, its encoders and its metrics."""
+    return [
+        registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}"),
+        registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
+        registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
+        *(registry.encoders.get(name) for name in settings.encoders),
+        *(registry.metrics.get(name) for name in dict.fromkeys((*settings.metrics, *settings.guidance_metrics))),
+    ]
 
 
 def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:

@@ -80,7 +80,7 @@ class FlowOptions(GuidanceOptions):
 
     width: int = Field(32, ge=8, description="channels at half resolution")
     deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
-    steps: int = Field(8, ge=1, description="Heun steps of the sampler, two network evaluations each")
+    steps: int = Field(8, ge=1, description="sampler steps, two network evaluations each; the last takes one")
 
 
 class AdversarialOptions(Options):

@@ -47,8 +47,8 @@ def error_of_sampling(steps: int) -> float:
 
 
 def test_the_sampler_follows_an_exact_flow_to_second_order() -> None:
-    assert error_of_sampling(8) < 0.05
-    assert error_of_sampling(32) < error_of_sampling(8) / 8
+    assert error_of_sampling(8) < 0.1
+    assert error_of_sampling(32) < error_of_sampling(8) / 14  # a first-order method: 4
 
 
 def test_the_loss_is_least_at_the_exact_velocity() -> None:
@@ -86,3 +86,16 @@ def test_it_learns_to_obey_the_label_and_repeats_its_samples(guidance: float) ->
     assert torch.equal(x, again)
     brightest_row = x.mean((1, 3)).argmax(1)
     assert (brightest_row == 2 * u.parts[0]).float().mean() > 0.9
+
+
+def test_the_velocity_is_not_asked_where_there_is_no_noise_left() -> None:
+    """At t = 1 training hardly ever looks: what the network says there must not reach a sample."""
+    asked: list[float] = []
+
+    class Recording(GaussianVelocity):
+        def forward(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
+            asked.extend(t.tolist())
+            return super().forward(x, t, u)
+
+    Flow(Recording(), (1, 8, 8), steps=8).sample(Condition.of(torch.zeros(1, dtype=torch.long)), torch.Generator())
+    assert max(asked) == 7 / 8 and len(asked) == 15

@@ -30,7 +30,7 @@ def test_it_is_a_convolution_of_concatenated_features_and_planes() -> None:
     constant = adapter.planes(c.pooled)[:, None, None].expand(-1, 6, 5, -1)
     pass_on = torch.zeros(8, 8, 3, 3)
     pass_on[torch.arange(8), torch.arange(8), 1, 1] = 1.0
-    kernel = torch.cat([pass_on, adapter.mix.weight.view(8, 3, 3, 3).permute(0, 3, 1, 2)], dim=1)
+    kernel = torch.cat([pass_on, adapter.mix.weight], dim=1)
     expected = F.conv2d(torch.cat([h, constant], dim=3).movedim(-1, 1), kernel, padding=1).movedim(1, -1)
     torch.testing.assert_close(adapter(h, c), expected)
 

@@ -52,7 +52,7 @@ def test_the_mean_over_test_images_with_their_own_conditions(digits: Dataset) ->
     assert measured.n == 600
     assert measured.low is not None and measured.high is not None
     assert measured.high - measured.low == pytest.approx(2 * 1.96 * 0.5 / math.sqrt(600), rel=1e-2)
-    assert measured.note == "exact"
+    assert measured.note == "likelihood: exact"
 
 
 def test_a_long_split_is_looked_at_from_end_to_end(digits: Dataset) -> None:

@@ -56,7 +56,7 @@ def make_plan(
         if within_seconds is None:
             return planned
         # Only now, since the time until a prober's first answer tells how long a cell's process takes to start.
-        probers += [stack.enter_context(Prober()) for _ in range(jobs - 1)]
+        probers += [stack.enter_context(Prober()) for _ in range(min(jobs, len(planned)) - 1)]
         costs = measure_costs(planned, probers, _reporter("measuring"))
     spent = time.monotonic() - started
     shares = allot(costs, planned, within_seconds - spent, jobs, spent)

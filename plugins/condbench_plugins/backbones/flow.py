@@ -36,7 +36,7 @@ class Flow(ScoreModel):
     Args:
         velocity: maps (B, *shape) at times (B,) to (B, *shape).
         shape: of the data, without the batch.
-        steps: of the sampler, two network evaluations each.
+        steps: of the sampler, two network evaluations each but for the last, which takes one.
         guidance: the scale of classifier-free guidance; 1 is none.
         interval: the noise levels at which sampling is guided.
     """
@@ -76,13 +76,18 @@ class Flow(ScoreModel):
         return muon_and_adamw(self, self.phase_parameters(phase), muon_lr=0.01, layers=(Conv2d,))
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
-        """Heun's second-order method on an even grid of times."""
+        """Heun's second-order method on an even grid of times; the last step is Euler's, as in EDM (algorithm 1).
+
+        Its other slope would be the velocity at t = 1, where there is no noise left and training hardly ever looks.
+        """
         x = torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
         step = 1 / self.steps
         for i in range(self.steps):
             slope = self._slope(x, i / self.steps, u)
-            end = self._slope(x + step * slope, (i + 1) / self.steps, u)
-            x = x + step * (slope + end) / 2
+            if i < self.steps - 1:
+                end = self._slope(x + step * slope, (i + 1) / self.steps, u)
+                slope = (slope + end) / 2
+            x = x + step * slope
         return x
 
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:

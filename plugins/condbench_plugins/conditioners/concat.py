@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from condbench.conditioning import Adapter, Context, DenseConditioner, Site
 from condbench_plugins.conditioners.label_embedding import AddEmbedding
-from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.options import ConcatOptions
 
 
@@ -23,7 +22,7 @@ class LabelPlanes(Adapter):
     def __init__(self, channels: int, dim: int, planes: int) -> None:
         super().__init__()
         self.planes = nn.Linear(dim, planes)
-        self.mix = Conv2d(planes, channels)
+        self.mix = nn.Conv2d(planes, channels, 3, padding=1, bias=False)
         nn.init.zeros_(self.mix.weight)
 
     def forward(self, h: Tensor, c: Context) -> Tensor:

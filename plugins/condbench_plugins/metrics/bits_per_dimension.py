@@ -42,7 +42,7 @@ def measure(evaluation: Evaluation) -> Measurement:
         raise Unavailable(f"the likelihood of {broken} of {len(bits)} test images is not finite")
     mean = float(bits.mean())
     margin = NormalDist().inv_cdf(0.975) * float(bits.std()) / math.sqrt(len(bits))
-    return Measurement(mean, n=len(bits), low=mean - margin, high=mean + margin, note=model.likelihood)
+    return Measurement(mean, n=len(bits), low=mean - margin, high=mean + margin, note=f"likelihood: {model.likelihood}")
 
 
 @torch.inference_mode()
