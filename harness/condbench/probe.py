@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import sys
 import time
@@ -26,6 +27,7 @@ from condbench.training import Stepper
 
 _WARM_UP, _TIMED = 2, 5  # steps
 _SAMPLES = 125
+_LIBRARIES_BYTES = 2**30  # what torch maps for itself
 _GRID = 200  # points of progress at which phases are asked for
 
 
@@ -37,6 +39,8 @@ class _Bench:
         settings = self.planned.provenance.settings
         self.bf16 = settings.precision == "bf16"
         settle(settings.threads, 0)
+        if settings.device == "cpu":
+            _limit_memory(settings.memory_bytes)
         self.model = build(self.planned, dataset.task, registry, alone=question.alone).to(settings.device)
         self.model.train()
         order = torch.Generator().manual_seed(0)
@@ -114,6 +118,13 @@ class _Bench:
         evaluation = Evaluation(self.dataset, samples, u, self.model.device, self.model)
         entries = [self.registry.metrics.get(name) for name in settings.metrics]
         evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
+
+
+def _limit_memory(allowed: int) -> None:
+    """Let allocations beyond what a cell may have fail here, before they take the whole machine."""
+    if sys.platform == "linux":  # where the limit covers what an allocator maps
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (allowed + _LIBRARIES_BYTES, hard))
 
 
 def answer(question: Question, registry: Registry, datasets: dict[str, Dataset]) -> Probe:

@@ -75,3 +75,11 @@ def test_the_sweep_samples_one_trained_cell_at_every_scale(condbench: Condbench)
     condbench("sample", "run/cells/mnist10k.flow.film.s0", "--guidance", "2", "--count", "4", "--out", "two.png")
     condbench("sample", "run/cells/mnist10k.flow.none.s0", "--guidance", "2", "--out", "two.png", code=2)
     assert "cannot be guided" in condbench.err
+
+
+def test_a_model_beyond_the_limit_of_memory_does_not_take_the_machine(condbench: Condbench) -> None:
+    """It counts as a cell that cannot be built: it costs the other nothing, and will say itself what became of it."""
+    arguments = ("-b", "flow[width=40000],vae", "-c", "none", "--within", "45s")
+    condbench("run", "--suite", "smoke", *arguments, "--dry-run")
+    (large,) = [line for line in condbench.err.splitlines() if line.startswith("mnist10k.flow")]
+    assert " 0 images" in large
