@@ -134,7 +134,7 @@ def test_listing_and_planning_import_no_torch() -> None:
         "from condbench.matrix import plan\n"
         "import condbench.cli, condbench.campaign\n"
         "cells = plan(load_suite('quick'), installed(), None)\n"
-        "print(len(cells), 'torch' in sys.modules)"
+        "print(len(cells) >= 120, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
