@@ -5,6 +5,8 @@ Everything here is pydantic, so that what is read back is checked; importing it 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -36,6 +38,18 @@ class Choice(Record):
         """The form that the command line takes: ``flow[width=64]``."""
         options = ",".join(f"{key}={value}" for key, value in sorted(self.changed.items()))
         return f"{self.name}[{options}]" if options else self.name
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes a choice a row of its own: the options that were asked for, not those that a track solved for."""
+        return self.distribution, str(self)
+
+
+def labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
+    """How each choice is called, by its identity: its name with options, and its distribution where two share one."""
+    identities = dict.fromkeys(choice.identity for choice in choices)
+    shared = Counter(text for _, text in identities)
+    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}
 
 
 class Settings(Record):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from condbench.budget import Budget
-from condbench.results import Choice, MetricRow, Track
+from condbench.results import MetricRow, Track, labels
 from condbench.store import Run
 from condbench_reports.combination import NOT_FINITE, Combination, Metric, Status, Trial, Value
 
@@ -141,11 +141,11 @@ class Section:
 def sections(run: Run) -> tuple[Section, ...]:
     """A section per dataset, budget and track, in the plan's order."""
     trials = [Trial(planned, run.result(planned.name)) for planned in run.plan]
-    dataset = _labels(trial.planned.cell.dataset for trial in trials)
+    dataset = labels(trial.planned.cell.dataset for trial in trials)
     grouped: dict[tuple[str, Budget, Track], list[Trial]] = {}
     for trial in trials:
         cell, settings = trial.planned.cell, trial.planned.provenance.settings
-        grouped.setdefault((dataset[_identity(cell.dataset)], cell.budget, settings.track), []).append(trial)
+        grouped.setdefault((dataset[cell.dataset.identity], cell.budget, settings.track), []).append(trial)
     return tuple(_section(*key, group) for key, group in grouped.items())
 
 
@@ -155,12 +155,12 @@ def statuses(parts: Iterable[Section]) -> Counter[Status]:
 
 
 def _section(dataset: str, budget: Budget, track: Track, trials: list[Trial]) -> Section:
-    backbone = _labels(trial.planned.cell.backbone for trial in trials)
-    conditioner = _labels(trial.planned.cell.conditioner for trial in trials)
+    backbone = labels(trial.planned.cell.backbone for trial in trials)
+    conditioner = labels(trial.planned.cell.conditioner for trial in trials)
     grouped: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         cell = trial.planned.cell
-        key = (backbone[_identity(cell.backbone)], conditioner[_identity(cell.conditioner)])
+        key = (backbone[cell.backbone.identity], conditioner[cell.conditioner.identity])
         grouped.setdefault(key, []).append(trial)
     metrics: dict[str, Metric] = {}
     for trial in trials:
@@ -175,18 +175,6 @@ def _section(dataset: str, budget: Budget, track: Track, trials: list[Trial]) ->
         combinations=tuple(Combination(b, c, tuple(group)) for (b, c), group in grouped.items()),
         metrics=tuple(metrics.values()),
     )
-
-
-def _identity(choice: Choice) -> tuple[str, str]:
-    """What makes a choice a row of its own: the options that were asked for, not those that a track solved for."""
-    return choice.distribution, str(choice)
-
-
-def _labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
-    """How each choice is called: its name with options, and its distribution where two have the same name."""
-    identities = dict.fromkeys(_identity(choice) for choice in choices)
-    shared = Counter(text for _, text in identities)
-    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}
 
 
 def _measured(row: MetricRow | None) -> tuple[float | int | str | None, ...]:

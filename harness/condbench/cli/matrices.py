@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from condbench.results import labels
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from condbench.results import CellResult, Choice
+    from condbench.results import CellResult
 
 METRICS = ("fid", "label_accuracy")
 
 
 def print_matrices(results: Sequence[CellResult], console: Console) -> None:
     """Per dataset a matrix of FID and one of label accuracy, as far as they were measured."""
-    names = _labels(result.provenance.cell.dataset for result in results)
+    names = labels(result.provenance.cell.dataset for result in results)
     for dataset, name in names.items():
-        group = [result for result in results if _identity(result.provenance.cell.dataset) == dataset]
+        group = [result for result in results if result.provenance.cell.dataset.identity == dataset]
         for metric in METRICS:
             if (matrix := _matrix(group, metric)) is not None:
                 console.print(f"{name}: {matrix.heading}", highlight=False, markup=False)
@@ -67,12 +68,12 @@ def _matrix(results: Sequence[CellResult], metric: str) -> _Matrix | None:
     found = next((row for result in results if (row := result.metric(metric)) is not None), None)
     if found is None:
         return None
-    conditioner = _labels(result.provenance.cell.conditioner for result in results)
-    backbone = _labels(result.provenance.cell.backbone for result in results)
+    conditioner = labels(result.provenance.cell.conditioner for result in results)
+    backbone = labels(result.provenance.cell.backbone for result in results)
     cells: dict[tuple[str, str], list[CellResult]] = {}
     for result in results:
         cell = result.provenance.cell
-        pair = (conditioner[_identity(cell.conditioner)], backbone[_identity(cell.backbone)])
+        pair = (conditioner[cell.conditioner.identity], backbone[cell.backbone.identity])
         cells.setdefault(pair, []).append(result)
     floors = {row.value for result in results if (row := result.metric(f"{metric}_floor")) is not None}
     floor = floors.pop() if len(floors) == 1 else None
@@ -123,14 +124,3 @@ def _draw(matrix: _Matrix, backbones: Sequence[str]) -> Table:
         ]
         table.add_row(Text(conditioner), *texts)
     return table
-
-
-def _identity(choice: Choice) -> tuple[str, str]:
-    return choice.distribution, str(choice)
-
-
-def _labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
-    """How each choice is called: its name with options, and its distribution where two have the same name."""
-    identities = dict.fromkeys(_identity(choice) for choice in choices)
-    shared = Counter(text for _, text in identities)
-    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}

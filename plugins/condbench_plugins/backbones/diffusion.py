@@ -17,7 +17,7 @@ from condbench.conditioning import Condition, Wrap
 from condbench.model import ScoreModel
 from condbench.specs import Task
 from condbench_plugins.networks.bound import log_likelihood_of_images
-from condbench_plugins.networks.guidance import Interval, guided
+from condbench_plugins.networks.guidance import EVERYWHERE, Interval, guided
 from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
@@ -56,7 +56,7 @@ class Diffusion(ScoreModel):
         *,
         steps: int,
         guidance: float = 1.0,
-        interval: Interval = Interval(),  # noqa: B008 - frozen
+        interval: Interval = EVERYWHERE,
         sigma_data: float = SIGMA_DATA,
         log_sigma_mean: float = 0.3,
     ) -> None:

@@ -31,6 +31,10 @@ class Interval:
         return guidance if inside and guidance is not None else 1.0
 
 
+EVERYWHERE = Interval()
+"""All noise levels."""
+
+
 def guided(net: Callable[..., Tensor], x: Tensor, t: Tensor, u: Condition, scale: float) -> Tensor:
     """``net(x, t, u)`` in float32, extrapolated away from its unconditional estimate.
 
