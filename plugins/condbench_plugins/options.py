@@ -47,12 +47,16 @@ class VaeOptions(Options):
     )
 
 
-class GuidanceOptions(Options):
-    """Options of the backbones whose samplers can be guided.
+class SamplerOptions(Options):
+    """Options of the samplers that turn noise into data.
 
-    The scale is that of classifier-free guidance, or of the classifier's where the conditioner is classifier guidance.
+    The scale is that of classifier-free guidance, or of the classifier's where the conditioner is classifier guidance,
+    which knows no interval.
     """
 
+    temperature: float = Field(
+        0.9, gt=0, description="deviation of the noise that samples are made of; 1 is P(x|u), less varies less"
+    )
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
     guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
@@ -67,19 +71,21 @@ class GuidanceOptions(Options):
         return self
 
 
-class DiffusionOptions(GuidanceOptions):
+class DiffusionOptions(SamplerOptions):
     """Options of the diffusion backbone."""
 
     width: int = Field(32, ge=8, description="channels at half resolution")
     deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
+    blocks: int = Field(4, ge=1, description="residual blocks at a quarter of the resolution")
     steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
 
-class FlowOptions(GuidanceOptions):
+class FlowOptions(SamplerOptions):
     """Options of the flow backbone."""
 
     width: int = Field(32, ge=8, description="channels at half resolution")
     deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
+    blocks: int = Field(4, ge=1, description="residual blocks at a quarter of the resolution")
     steps: int = Field(8, ge=1, description="sampler steps, two network evaluations each; the last takes one")
 
 
@@ -92,7 +98,7 @@ class AdversarialOptions(Options):
     gradient_penalty: float = Field(0.3, ge=0, description="weight of R1 on the discriminator")
 
 
-class LatentDiffusionOptions(GuidanceOptions):
+class LatentDiffusionOptions(SamplerOptions):
     """Options of diffusion in an autoencoder's latent."""
 
     width: int = Field(32, ge=8, description="channels at the latent's positions")
@@ -104,7 +110,7 @@ class LatentDiffusionOptions(GuidanceOptions):
     autoencoder_share: float = Field(0.12, gt=0, lt=1, description="the share of the budget that trains it")
 
 
-class DitOptions(GuidanceOptions):
+class DitOptions(SamplerOptions):
     """Options of diffusion by a transformer over patches."""
 
     width: int = Field(80, ge=16, multiple_of=2, description="channels of the transformer")
@@ -146,6 +152,9 @@ class ArOptions(Options):
         "raster", description="raster: code after code, in reading order; masked: all codes, in a few steps"
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
+    temperature: float = Field(
+        0.85, gt=0, description="what logits of codes are divided by; 1 is P(x|u), less varies less"
+    )
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     width: int = Field(96, ge=16, multiple_of=4, description="channels of the transformer")
     heads: int = Field(3, ge=1, description="heads of its attention, 32 channels each")

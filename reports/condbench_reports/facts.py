@@ -91,7 +91,10 @@ def _guidance(settings: Settings) -> str:
     if not settings.guidance_scales:
         return ""
     scales = ", ".join(f"{scale:g}" for scale in settings.guidance_scales)
-    return f"none in the main tables; every cell that can be guided was sampled once more at scale {scales}"
+    return (
+        "none in the main tables but where a cell's options say so; every cell that can be guided was sampled once more "
+        f"at scale {scales}"
+    )
 
 
 def _time(run: Run) -> str:

@@ -211,17 +211,17 @@ def test_it_learns_the_codes_then_freezes_them_and_draws_what_the_label_says(ord
 
 
 @pytest.mark.parametrize("order", ["raster", "masked"])
-def test_guidance_is_read_at_every_call(order: str) -> None:
-    model = conditional(film.make(None), 1, 8, 8, order=order, guidance=1.0)
+def test_codes_are_drawn_at_the_temperature_and_guidance_is_read_at_every_call(order: str) -> None:
+    model = conditional(film.make(None), 1, 8, 8, order=order, guidance=1.0, temperature=0.5)
     as_if_trained(model)
     u, known = Condition.of(torch.tensor([0, 3])), torch.randint(0, 12, (2, model.length))
     with torch.inference_mode():
         kept, dropped = (model.transformer(known, u=v) for v in (u, u.dropped()))
         model.guidance = 3.0
-        torch.testing.assert_close(model.guided_logits(known, u), 3 * kept - 2 * dropped, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model.drawing_logits(known, u), 2 * (3 * kept - 2 * dropped), rtol=1e-4, atol=1e-4)
         x = model.sample(u, torch.Generator().manual_seed(0))
         model.guidance = 0.0
-        torch.testing.assert_close(model.guided_logits(known, u), dropped, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model.drawing_logits(known, u), 2 * dropped, rtol=1e-4, atol=1e-4)
     assert x.shape == (2, 1, 8, 8)
 
 

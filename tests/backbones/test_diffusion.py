@@ -17,7 +17,6 @@ from condbench_plugins.encoders.table import Table
 from condbench_plugins.options import DiffusionOptions
 
 MEAN, DEVIATION = -0.7, 0.3
-SIGMA_DATA = 0.5
 
 
 class GaussianNetwork(nn.Module):
@@ -29,20 +28,20 @@ class GaussianNetwork(nn.Module):
 
     def forward(self, unit: Tensor, t: Tensor, u: Condition) -> Tensor:
         sigma = (4 * t).exp()[:, None, None, None]
-        total = sigma**2 + SIGMA_DATA**2
+        total = sigma**2 + 1
         x = unit * total.sqrt()
         data = (DEVIATION**2 * x + sigma**2 * MEAN) / (DEVIATION**2 + sigma**2)
-        return self.factor * (data - SIGMA_DATA**2 / total * x) * total.sqrt() / (sigma * SIGMA_DATA)
+        return self.factor * (data - x / total) * total.sqrt() / sigma
 
 
-def error_of_sampling(steps: int) -> float:
-    model = Diffusion(GaussianNetwork(), (1, 8, 8), steps=steps)
+def error_of_sampling(steps: int, temperature: float = 1.0) -> float:
+    model = Diffusion(GaussianNetwork(), (1, 8, 8), steps=steps, temperature=temperature)
     x = model.sample(Condition.of(torch.zeros(4, dtype=torch.long)), torch.Generator().manual_seed(0))
     noise = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     high, low = model.noise_levels(2)
     # The probability-flow ODE scales deviations with sqrt(data variance + sigma^2); then one exact denoising.
     ratio = math.sqrt((DEVIATION**2 + low**2) / (DEVIATION**2 + high**2))
-    ended = MEAN + ratio * (high * noise - MEAN)
+    ended = MEAN + ratio * (temperature * high * noise - MEAN)
     exact = (DEVIATION**2 * ended + low**2 * MEAN) / (DEVIATION**2 + low**2)
     return float((x - exact).abs().max())
 
@@ -50,6 +49,10 @@ def error_of_sampling(steps: int) -> float:
 def test_the_sampler_follows_an_exact_denoiser_to_second_order() -> None:
     assert error_of_sampling(16) < 0.05
     assert error_of_sampling(64) < error_of_sampling(16) / 8
+
+
+def test_a_low_temperature_makes_samples_of_less_noise() -> None:
+    assert error_of_sampling(64, temperature=0.5) < 0.01
 
 
 def test_the_loss_is_least_at_the_exact_denoiser() -> None:

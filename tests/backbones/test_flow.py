@@ -39,16 +39,20 @@ class Scaled(nn.Module):
         return v
 
 
-def error_of_sampling(steps: int) -> float:
-    flow = Flow(GaussianVelocity(), (1, 8, 8), steps=steps)
+def error_of_sampling(steps: int, temperature: float = 1.0) -> float:
+    flow = Flow(GaussianVelocity(), (1, 8, 8), steps=steps, temperature=temperature)
     x = flow.sample(Condition.of(torch.zeros(4, dtype=torch.long)), torch.Generator().manual_seed(0))
     noise = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    return float((x - (MEAN + DEVIATION * noise)).abs().max())
+    return float((x - (MEAN + temperature * DEVIATION * noise)).abs().max())
 
 
 def test_the_sampler_follows_an_exact_flow_to_second_order() -> None:
     assert error_of_sampling(8) < 0.1
     assert error_of_sampling(32) < error_of_sampling(8) / 14  # a first-order method: 4
+
+
+def test_a_low_temperature_makes_samples_of_less_noise() -> None:
+    assert error_of_sampling(32, temperature=0.5) < 0.01
 
 
 def test_the_loss_is_least_at_the_exact_velocity() -> None:

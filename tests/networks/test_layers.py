@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 @pytest.mark.parametrize(
     "name, build",
     [
-        ("the U-Net of flow and diffusion", lambda shape: UNet(shape, width=16, deep_width=24)),
+        ("the U-Net of flow and diffusion", lambda shape: UNet(shape, width=16, deep_width=24, blocks=2)),
         ("the autoencoder of ar", lambda shape: CodeAutoencoder(shape, (4, 3), width=16)),
         ("the generator of gan", lambda shape: Generator(shape, latent=4, width=16, fine_width=8)),
         ("the generator of stylegan", lambda shape: StyleGenerator(shape, latent=4, width=16, fine_width=8)),

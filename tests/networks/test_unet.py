@@ -12,7 +12,7 @@ from condbench_plugins.networks.unet import UNet
 
 
 def test_it_starts_at_zero_and_takes_colour_images_of_any_fitting_size() -> None:
-    net = UNet((3, 32, 20), width=16, deep_width=24)
+    net = UNet((3, 32, 20), width=16, deep_width=24, blocks=2)
     out = net(torch.randn(2, 3, 32, 20), torch.rand(2), None)
     assert out.shape == (2, 3, 32, 20)
     assert not out.any()
@@ -22,7 +22,7 @@ def test_it_starts_at_zero_and_takes_colour_images_of_any_fitting_size() -> None
 
 def test_a_sample_depends_on_its_own_image_and_time_only() -> None:
     torch.manual_seed(0)
-    net = UNet((1, 8, 8), width=16, deep_width=24)
+    net = UNet((1, 8, 8), width=16, deep_width=24, blocks=2)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -40,6 +40,7 @@ class CodeModel(Model):
     def __init__(self, task: Task, wrap: Wrap, options: ArOptions) -> None:
         super().__init__()
         self.codes_share, self.guidance = options.codes_share, options.guidance
+        self.temperature = options.temperature
         levels = [int(count) for count in options.levels.split("x")]
         self.autoencoder = CodeAutoencoder(task.target.shape, levels, options.code_width)
         self.length = math.prod(self.autoencoder.grid)
@@ -107,18 +108,19 @@ class CodeModel(Model):
         assert isinstance(net, Transformer)
         return net
 
-    def guided_logits(self, known: Tensor, u: Condition, cache: Cache | None = None) -> Tensor:
-        """The transformer's logits (B, T, codes) in float32, extrapolated away from the unconditional ones.
+    def drawing_logits(self, known: Tensor, u: Condition, cache: Cache | None = None) -> Tensor:
+        """The logits (B, T, codes), in float32, that codes are drawn from: over the temperature, and guided.
 
-        Both come from one batched call, as with images (Ho & Salimans 2022, arXiv:2207.12598); on logits of codes:
-        Chang et al. 2023, arXiv:2301.00704, section 2.7. One cache must be used with one scale.
+        To guide is to extrapolate away from the unconditional logits. Both come from one batched call, as with images
+        (Ho & Salimans 2022, arXiv:2207.12598); on logits of codes: Chang et al. 2023, arXiv:2301.00704, section 2.7.
+        One cache must be used with one scale.
         """
         if self.guidance is None or self.guidance == 1:
             logits: Tensor = self.transformer(known, u=u, cache=cache)
-            return logits.float()
+            return logits.float() / self.temperature
         logits = self.transformer(known.repeat(2, 1), u=Condition.cat([u, u.dropped()]), cache=cache)
         kept, dropped = logits.float().chunk(2)
-        return torch.lerp(dropped, kept, self.guidance)
+        return torch.lerp(dropped, kept, self.guidance) / self.temperature
 
 
 class Autoregression(CodeModel):
@@ -144,11 +146,11 @@ class Autoregression(CodeModel):
         return -self._log_probability(codes, u, hidden).mean()
 
     def draw(self, u: Condition, generator: torch.Generator) -> Tensor:
-        """One code after the other, at temperature 1."""
+        """One code after the other."""
         cache = Cache(len(self.net.blocks))
         codes = [self.net.blank(len(u), 1)]
         for _ in range(self.length):
-            logits = self.guided_logits(codes[-1], u, cache)[:, 0]
+            logits = self.drawing_logits(codes[-1], u, cache)[:, 0]
             codes.append(torch.multinomial(logits.softmax(-1), 1, generator=generator))
         return torch.cat(codes[1:], dim=1)
 
@@ -184,10 +186,10 @@ class MaskedPrediction(CodeModel):
         return F.cross_entropy(logits[hidden].float(), codes[hidden]) * self.length
 
     def draw(self, u: Condition, generator: torch.Generator) -> Tensor:
-        """In ``steps`` passes: draw all unknown codes at temperature 1, then forget the least certain ones again."""
+        """In ``steps`` passes: draw all unknown codes, then forget the least certain ones again."""
         codes = self.net.blank(len(u), self.length)
         for step in range(1, self.steps + 1):
-            log_probabilities = self.guided_logits(codes, u).log_softmax(-1)
+            log_probabilities = self.drawing_logits(codes, u).log_softmax(-1)
             drawn = torch.multinomial(log_probabilities.exp().flatten(0, 1), 1, generator=generator).view_as(codes)
             known = codes != self.net.codes
             codes = codes.where(known, drawn)

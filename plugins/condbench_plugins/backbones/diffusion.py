@@ -23,27 +23,27 @@ from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import DiffusionOptions
 
-# The sampler's noise levels, in units of the data's deviation.
+# The sampler's noise levels.
 _SIGMA_MIN, _SIGMA_MAX, _RHO = 0.04, 80.0, 7.0
-_LOG_SIGMA_DEVIATION = 1.2
-# What a digit is, and of which class, is decided where noise is stronger than the data.
-_LOG_SIGMA_MEAN_OF_IMAGES = 1.2
-
-SIGMA_DATA = 0.5
-"""The deviation of images in [-1, 1], about."""
+_LOG_SIGMA_DEVIATION = 1.0
+# What an image is, and of which class, is decided where noise is stronger than the data.
+_LOG_SIGMA_MEAN = 0.5
 
 
 class Diffusion(ScoreModel):
     """A denoiser D(z, sigma, u) around a network F of unit scale, which is called as ``F(z, t, u=u)``.
 
+    Data have a root mean square of about one: EDM's sigma_data, which need not be a deviation, is 1. Most pixels of
+    digits are -1; counting their deviation only, training would spend itself on the background.
+
     Args:
         net: F, which maps (B, *shape) at noise levels (B,), as ln(sigma) / 4, to (B, *shape).
         shape: of the data, without the batch.
         steps: of the sampler, one network evaluation each.
+        temperature: the deviation of the noise that samples are made of, as a multiple of its deviation in training.
         guidance: the scale of classifier-free guidance; 1 is none.
         interval: the noise levels at which sampling is guided.
-        sigma_data: the deviation of the data.
-        log_sigma_mean: of ln(sigma / sigma_data) in training: where most of it goes.
+        log_sigma_mean: of ln(sigma) in training: where most of it goes.
     """
 
     batch_size = 32
@@ -55,20 +55,20 @@ class Diffusion(ScoreModel):
         shape: tuple[int, ...],
         *,
         steps: int,
+        temperature: float = 1.0,
         guidance: float = 1.0,
         interval: Interval = EVERYWHERE,
-        sigma_data: float = SIGMA_DATA,
-        log_sigma_mean: float = 0.3,
+        log_sigma_mean: float = _LOG_SIGMA_MEAN,
     ) -> None:
         super().__init__()
-        self.net, self.shape, self.steps, self.sigma_data = net, shape, steps, sigma_data
-        self.guidance = guidance
-        self.interval, self.log_sigma_mean = interval, log_sigma_mean
+        self.net, self.shape, self.steps = net, shape, steps
+        self.temperature, self.guidance, self.interval = temperature, guidance, interval
+        self.log_sigma_mean = log_sigma_mean
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Noise levels are log-normal: most of training goes where there is most to learn (EDM, section 5)."""
         normal = torch.randn(len(x), device=x.device)
-        sigma = self.sigma_data * (self.log_sigma_mean + _LOG_SIGMA_DEVIATION * normal).exp()
+        sigma = (self.log_sigma_mean + _LOG_SIGMA_DEVIATION * normal).exp()
         return x + _like(sigma, x) * torch.randn_like(x), sigma
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
@@ -96,10 +96,12 @@ class Diffusion(ScoreModel):
         """DPM-Solver++(2M) (Lu et al. 2022, arXiv:2211.01095, algorithm 2), one network evaluation a step.
 
         With alpha = 1 and h the step in log(1 / sigma), its update is an interpolation between z and an estimate
-        of the data that is extrapolated from the last two.
+        of the data that is extrapolated from the last two. The noise may have a reduced temperature (Kingma & Dhariwal
+        2018, arXiv:1807.03039, section 6).
         """
         sigmas = self.noise_levels(self.steps)
-        z = sigmas[0] * torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
+        noise = torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
+        z = self.temperature * sigmas[0] * noise
         data = self._guided(z, sigmas[0], u)
         trend = torch.zeros_like(data)
         for sigma, sigma_next in pairwise(sigmas):
@@ -119,7 +121,7 @@ class Diffusion(ScoreModel):
     def noise_levels(self, steps: int) -> list[float]:
         """The sampler's noise levels, from the largest to the smallest (EDM, eq. 5)."""
         high, low = _SIGMA_MAX ** (1 / _RHO), _SIGMA_MIN ** (1 / _RHO)
-        return [self.sigma_data * (high + i / (steps - 1) * (low - high)) ** _RHO for i in range(steps)]
+        return [(high + i / (steps - 1) * (low - high)) ** _RHO for i in range(steps)]
 
     def _guided(self, z: Tensor, sigma: float, u: Condition) -> Tensor:
         """The sampler's estimate of the data at one noise level."""
@@ -127,13 +129,13 @@ class Diffusion(ScoreModel):
 
     def _network(self, z: Tensor, sigma: Tensor, u: Condition, scale: float) -> Tensor:
         """F(c_in z, c_noise, u) (EDM, table 1)."""
-        unit = z / (_like(sigma, z) ** 2 + self.sigma_data**2).sqrt()
+        unit = z / (_like(sigma, z) ** 2 + 1).sqrt()
         return guided(self.net, unit, sigma.log() / 4, u, scale)
 
     def _skip_and_out(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """The coefficients c_skip and c_out of the denoiser (EDM, table 1), in the shape of ``sigma``."""
-        variance = sigma**2 + self.sigma_data**2
-        return self.sigma_data**2 / variance, sigma * self.sigma_data / variance.sqrt()
+        square = sigma**2 + 1
+        return 1 / square, sigma / square.sqrt()
 
 
 def _like(sigma: Tensor, x: Tensor) -> Tensor:
@@ -145,10 +147,10 @@ def build(task: Task, wrap: Wrap, options: DiffusionOptions) -> Diffusion:
     """A denoiser of the task's images."""
     shape = task.target.shape
     return Diffusion(
-        wrap(UNet(shape, options.width, options.deep_width)),
+        wrap(UNet(shape, options.width, options.deep_width, options.blocks)),
         shape,
         steps=options.steps,
+        temperature=options.temperature,
         guidance=options.guidance,
         interval=Interval(options.guidance_low, options.guidance_high),
-        log_sigma_mean=_LOG_SIGMA_MEAN_OF_IMAGES,
     )

@@ -44,6 +44,7 @@ def build(task: Task, wrap: Wrap, options: DitOptions) -> Dit:
         wrap(PatchTransformer(shape, options.width, options.feed_forward, options.stem_width, options.layers)),
         shape,
         steps=options.steps,
+        temperature=options.temperature,
         guidance=options.guidance,
         interval=Interval(options.guidance_low, options.guidance_high),
     )

@@ -37,6 +37,7 @@ class Flow(ScoreModel):
         velocity: maps (B, *shape) at times (B,) to (B, *shape).
         shape: of the data, without the batch.
         steps: of the sampler, two network evaluations each but for the last, which takes one.
+        temperature: the deviation of the noise that samples are made of.
         guidance: the scale of classifier-free guidance; 1 is none.
         interval: the noise levels at which sampling is guided.
     """
@@ -50,13 +51,13 @@ class Flow(ScoreModel):
         shape: tuple[int, ...],
         *,
         steps: int,
+        temperature: float = 1.0,
         guidance: float = 1.0,
         interval: Interval = EVERYWHERE,
     ) -> None:
         super().__init__()
         self.velocity, self.shape, self.steps = velocity, shape, steps
-        self.guidance = guidance
-        self.interval = interval
+        self.temperature, self.guidance, self.interval = temperature, guidance, interval
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x_t / t, and (1 - t) / t, at the times that training draws."""
@@ -79,8 +80,9 @@ class Flow(ScoreModel):
         """Heun's second-order method on an even grid of times; the last step is Euler's, as in EDM (algorithm 1).
 
         Its other slope would be the velocity at t = 1, where there is no noise left and training hardly ever looks.
+        The noise may have a reduced temperature (Kingma & Dhariwal 2018, arXiv:1807.03039, section 6).
         """
-        x = torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
+        x = self.temperature * torch.randn(len(u), *self.shape, generator=generator, device=generator.device)
         step = 1 / self.steps
         for i in range(self.steps):
             slope = self._slope(x, i / self.steps, u)
@@ -128,9 +130,10 @@ def build(task: Task, wrap: Wrap, options: FlowOptions) -> Flow:
     """A flow on the task's images."""
     shape = task.target.shape
     return Flow(
-        wrap(UNet(shape, options.width, options.deep_width)),
+        wrap(UNet(shape, options.width, options.deep_width, options.blocks)),
         shape,
         steps=options.steps,
+        temperature=options.temperature,
         guidance=options.guidance,
         interval=Interval(options.guidance_low, options.guidance_high),
     )

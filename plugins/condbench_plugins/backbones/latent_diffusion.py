@@ -27,11 +27,11 @@ from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.options import LatentDiffusionOptions
 
 _AUTOENCODER_BATCH = 16  # it learns most per image in small steps, the diffusion in large ones
-_LOG_SIGMA_MEAN = 0.8  # the class is decided where noise is stronger than the data
+_LOG_SIGMA_MEAN = 0.8  # a latent has fewer numbers than an image, so the class is decided under more noise
 
 
 class LatentDiffusion(ScoreModel):
-    """P(x|u) as the integral over latents z of P(x|z) P(z|u): a decoder, and a diffusion of unit deviation."""
+    """P(x|u) as the integral over latents z of P(x|z) P(z|u): a decoder, and a diffusion."""
 
     batch_size = 64
     likelihood = "lower bound (ELBO)"
@@ -46,8 +46,8 @@ class LatentDiffusion(ScoreModel):
             wrap(LatentUNet(shape, options.width, options.vector_width)),
             shape,
             steps=options.steps,
+            temperature=options.temperature,
             interval=Interval(options.guidance_low, options.guidance_high),
-            sigma_data=1.0,
             log_sigma_mean=_LOG_SIGMA_MEAN,
         )
         self.guidance = options.guidance

@@ -67,12 +67,13 @@ class UNet(nn.Module):
         shape: (C, H, W) of the image.
         width: channels at half resolution.
         deep_width: channels at a quarter of the resolution.
+        blocks: residual blocks at a quarter of the resolution.
 
     Raises:
         UserError: where H or W is not a multiple of 4.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, deep_width: int) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, deep_width: int, blocks: int) -> None:
         super().__init__()
         channels, _, _ = divisible_by_4(shape, "the U-Net of flow and diffusion")
         self.time = TimeEmbedding()
@@ -80,7 +81,7 @@ class UNet(nn.Module):
         self.input = Site(width, role="input")
         self.encode = Block(width)
         self.down = Conv2d(width, deep_width, 2, stride=2)
-        self.middle = nn.ModuleList(Block(deep_width) for _ in range(2))
+        self.middle = nn.ModuleList(Block(deep_width) for _ in range(blocks))
         self.up = Conv2d(deep_width, 4 * width, 1)
         self.decode = Block(width)
         self.output = Site(width, role="output", norm=ChannelNorm())
