@@ -92,8 +92,8 @@ def _guidance(settings: Settings) -> str:
         return ""
     scales = ", ".join(f"{scale:g}" for scale in settings.guidance_scales)
     return (
-        "none in the main tables but where a cell's options say so; every cell that can be guided was sampled once more "
-        f"at scale {scales}"
+        "none in the main tables but where a cell's options say so; "
+        f"every cell that can be guided was sampled once more at scale {scales}"
     )
 
 
