@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from types import TracebackType
 from typing import Self
@@ -76,20 +77,26 @@ class Prober:
         """Find out.
 
         Raises:
-            UserError: if the process has died, e.g. for want of memory.
+            UserError: if the process has died, e.g. for want of memory, or takes longer than a whole cell may.
         """
         assert self.process.stdin is not None and self.process.stdout is not None
         line = ""
+        limit = question.planned.provenance.settings.timeout_seconds
+        overdue = threading.Timer(limit, self.process.kill)
+        overdue.start()
         # Looked at first: under the command line SIGPIPE is deadly, so writing to a dead process would end the driver.
         if self.process.poll() is None:
             self.process.stdin.write(question.model_dump_json() + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
+        late = overdue.finished.is_set()
+        overdue.cancel()
         if not line:
             self.log.seek(0)
             last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
+            why = f"had no answer after {limit:g} s" if late else "died"
             raise UserError(
-                f"the process that measures cells beforehand died at {question.planned.name} ({last}): leave that "
+                f"the process that measures cells beforehand {why} at {question.planned.name} ({last}): leave that "
                 "combination out, e.g. by naming others with -b and -c."
             )
         probe = Probe.model_validate_json(line)

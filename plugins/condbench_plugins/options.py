@@ -136,7 +136,8 @@ class EbmOptions(Options):
     width: int = Field(32, ge=8, description="channels at a quarter of the resolution")
     fine_width: int = Field(16, ge=4, description="channels at half of the resolution")
     training_steps: int = Field(12, ge=1, description="Langevin steps of the chains between two updates")
-    sampling_steps: int = Field(130, ge=1, description="Langevin steps from noise to a sample")
+    sampling_steps: int = Field(110, ge=1, description="Langevin steps from noise to a sample")
+    start: float = Field(0.8, gt=0, description="deviation of a sample's starting pixels, as a multiple of the data's")
     step_size: float = Field(10.0, gt=0, description="how far a Langevin step follows the energy's gradient")
     noise: float = Field(0.01, ge=0, description="standard deviation of a Langevin step's noise, pixels in [-1, 1]")
     chains: int = Field(512, ge=64, description="chains in the replay buffer")
@@ -153,7 +154,7 @@ class ArOptions(Options):
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
     temperature: float = Field(
-        0.85, gt=0, description="what logits of codes are divided by; 1 is P(x|u), less varies less"
+        0.8, gt=0, description="what logits of codes are divided by; 1 is P(x|u), less varies less"
     )
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     width: int = Field(96, ge=16, multiple_of=4, description="channels of the transformer")

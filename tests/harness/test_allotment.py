@@ -150,3 +150,9 @@ def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
                 prober.ask(Question(planned=PLAN[0]))
     finally:
         signal.signal(signal.SIGPIPE, before)
+
+
+def test_a_prober_that_takes_longer_than_a_cell_may_is_ended() -> None:
+    hasty = plan(changed(load_suite("smoke"), {"backbones": ["gan"], "timeout_seconds": 0.05}), installed(), None)
+    with Prober() as prober, pytest.raises(UserError, match=r"had no answer after 0\.05 s at"):
+        prober.ask(Question(planned=hasty[0]))

@@ -126,11 +126,11 @@ class Ebm(Model):
         self.mean.lerp_(x.mean(0), 1 / self.batches)
         self.mean_square.lerp_(x.square().mean(0), 1 / self.batches)
 
-    def _start(self, count: int, generator: torch.Generator | None) -> Tensor:
-        """Where chains start: independent pixels with the mean and the deviation that each has in the data."""
+    def _start(self, count: int, generator: torch.Generator | None, spread: float = 1.0) -> Tensor:
+        """Where chains start: independent pixels with the mean, and ``spread`` times the deviation, of each in the data."""
         deviation = (self.mean_square - self.mean.square()).clamp(min=_SMALLEST_DEVIATION**2).sqrt()
         noise = torch.randn(count, *self.mean.shape, generator=generator, device=self.mean.device)
-        return (self.mean + deviation * noise).clamp(-1, 1)
+        return (self.mean + spread * deviation * noise).clamp(-1, 1)
 
     def langevin(self, x: Tensor, u: Condition, steps: int, generator: torch.Generator | None = None) -> Tensor:
         """Move x (B, C, H, W) down the energy with noise: x - step dE/dx + noise n, in float32, kept in [-1, 1].
@@ -157,7 +157,8 @@ class Ebm(Model):
         with torch.inference_mode(False), torch.no_grad():
             # Tensors made in inference mode may not enter a graph; their clones may.
             u = Condition(tuple(part.clone() for part in u.parts), u.kept.clone())
-            return self.langevin(self._start(len(u), generator), u, self.options.sampling_steps, generator)
+            start = self._start(len(u), generator, self.options.start)
+            return self.langevin(start, u, self.options.sampling_steps, generator)
 
 
 def build(task: Task, wrap: Wrap, options: EbmOptions) -> Ebm:
