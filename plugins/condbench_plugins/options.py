@@ -16,6 +16,9 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+_TEMPERATURE = "deviation of the noise that samples are made of; 1 is P(x|u), less varies less"
+
+
 class CrossAttentionOptions(Options):
     """Options of the cross-attention conditioner."""
 
@@ -54,9 +57,7 @@ class SamplerOptions(Options):
     which knows no interval.
     """
 
-    temperature: float = Field(
-        0.9, gt=0, description="deviation of the noise that samples are made of; 1 is P(x|u), less varies less"
-    )
+    temperature: float = Field(0.85, gt=0, description=_TEMPERATURE)
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
     guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
@@ -113,6 +114,7 @@ class LatentDiffusionOptions(SamplerOptions):
 class DitOptions(SamplerOptions):
     """Options of diffusion by a transformer over patches."""
 
+    temperature: float = Field(0.8, gt=0, description=_TEMPERATURE)
     width: int = Field(80, ge=16, multiple_of=2, description="channels of the transformer")
     feed_forward: int = Field(160, ge=16, description="channels inside its feed-forward layers")
     stem_width: int = Field(24, ge=8, description="channels of the convolutions at half resolution around it")
@@ -180,4 +182,4 @@ class NfOptions(Options):
     noise: float = Field(
         0.2, gt=0, description="deviation of the noise that images are learned with, pixels in [-1, 1]"
     )
-    temperature: float = Field(0.8, gt=0, description="deviation of the Gaussian that samples are made of; 1 is P(x|u)")
+    temperature: float = Field(0.8, gt=0, description=_TEMPERATURE)

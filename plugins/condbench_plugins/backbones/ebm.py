@@ -127,7 +127,7 @@ class Ebm(Model):
         self.mean_square.lerp_(x.square().mean(0), 1 / self.batches)
 
     def _start(self, count: int, generator: torch.Generator | None, spread: float = 1.0) -> Tensor:
-        """Where chains start: independent pixels with the mean, and ``spread`` times the deviation, of each in the data."""
+        """Where chains start: independent pixels, each with its mean in the data and ``spread`` times its deviation."""
         deviation = (self.mean_square - self.mean.square()).clamp(min=_SMALLEST_DEVIATION**2).sqrt()
         noise = torch.randn(count, *self.mean.shape, generator=generator, device=self.mean.device)
         return (self.mean + spread * deviation * noise).clamp(-1, 1)
