@@ -1,10 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from condbench.budget import Budget
 from condbench.errors import UserError
-from condbench.suite import load_suite, shipped
+from condbench.suite import GuidanceSweep, Suite, load_suite, shipped
 
 
 def test_quick_and_smoke_ship_and_load() -> None:
@@ -41,3 +42,10 @@ def test_a_budget_may_be_a_table(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('name = "x"\nbudget = { flops = 1e9, seconds = 3 }')
     assert load_suite(str(path)).budget == Budget(flops=1e9, seconds=3)
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) | {"guidance"}
+    assert documented == set(Suite.model_fields)
+    assert all(f"{key} = " in page for key in GuidanceSweep.model_fields)
