@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from condbench.data import Dataset
 from condbench.model import Model
+from condbench.results import Table
 
 T = TypeVar("T")
 
@@ -28,7 +29,8 @@ class Unavailable(Exception):  # noqa: N818 - a reason, not a fault
 class Measurement:
     """One measured value: its sample count ``n`` and, where known, its 95 % interval.
 
-    ``note`` says what a reader must know of this one value, e.g. that it is a bound.
+    ``note`` says what a reader must know of this one value, e.g. that it is a bound; ``table`` holds the parts that it
+    is made of, e.g. a value per label.
     """
 
     value: float
@@ -36,6 +38,7 @@ class Measurement:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    table: Table | None = None
 
 
 @dataclass

@@ -173,10 +173,10 @@ def options_model(entry: Entry[S], reference: str) -> type[BaseModel]:
 
 
 def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S], Choice]]:
-    """The entries that a suite's list of names asks for, without repetition; ``*`` is all."""
+    """The entries that a list of names asks for, without repetition; ``*`` is all, of metrics the default ones."""
     chosen: dict[str, tuple[Entry[S], Choice]] = {}
     for request in parse_requests(texts):
-        everything = [Request(entry.qualified) for entry in catalogue]
+        everything = [Request(entry.qualified) for entry in catalogue if _by_default(entry.spec)]
         for one in everything if request.name == "*" else [request]:
             entry, choice = choose(one, catalogue)
             chosen.setdefault(f"{choice.distribution}:{choice}", (entry, choice))
@@ -185,6 +185,10 @@ def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S
             f"no {catalogue.kind} is selected: name one of {', '.join(catalogue.names()) or 'none installed'}."
         )
     return list(chosen.values())
+
+
+def _by_default(spec: Spec) -> bool:
+    return not isinstance(spec, MetricSpec) or spec.by_default
 
 
 def _encoders(suite: Suite, registry: Registry, kinds: set[Kind]) -> list[Entry[EncoderSpec]]:

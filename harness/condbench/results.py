@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from condbench.budget import Budget
 from condbench.specs import Better
@@ -142,6 +142,24 @@ class PlannedCell(Record):
         return self.provenance.cell
 
 
+class Table(Record):
+    """The parts that a value is made of, e.g. a value per label, or the confusion matrix behind an accuracy.
+
+    ``values`` has a line per row and an entry per column; None where there is none.
+    """
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if len(self.values) != len(self.rows) or any(len(line) != len(self.columns) for line in self.values):
+            raise ValueError(f"a table of {len(self.rows)} rows and {len(self.columns)} columns needs as many values")
+        return self
+
+
 class MetricRow(Record):
     """A measured value, or the reason why there is none."""
 
@@ -155,6 +173,7 @@ class MetricRow(Record):
     reason: str = ""
     note: str = Field("", description="what must be known of this value, e.g. that it is a bound")
     summary: str = Field("", description="what it measures, in words")
+    table: Table | None = Field(None, description="the parts that the value is made of")
 
 
 class Guided(Record):

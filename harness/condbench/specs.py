@@ -125,7 +125,8 @@ class MetricSpec:
     """A measure of sample quality: ``target`` names ``measure(evaluation) -> Measurement``.
 
     See `condbench.evaluation.Evaluation`. ``assets`` names a torch-free function ``() -> str``, a digest of the
-    weights that the metric depends on, which becomes part of a result's provenance; None if it depends on none.
+    weights that the metric depends on, which becomes part of a result's provenance; None if it depends on none. One
+    that is dear, or needs what not everybody has, is not measured ``by_default``, but where it is named.
     """
 
     name: str
@@ -134,6 +135,7 @@ class MetricSpec:
     unit: str
     better: Better
     assets: str | None = None
+    by_default: bool = True
     paper: str = ""
 
 
