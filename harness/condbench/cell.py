@@ -38,7 +38,7 @@ from condbench.model import Model
 from condbench.peak import matrix_rate
 from condbench.provenance import distributions, involved, seed
 from condbench.registry import Registry, installed, resolve
-from condbench.results import TOLERANCE, CellResult, Guided, MetricRow, PlannedCell, Size, State
+from condbench.results import TOLERANCE, CellResult, Checkpoint, Guided, MetricRow, PlannedCell, Size, State
 from condbench.specs import Better, MetricSpec
 from condbench.store import Run, write_atomically
 
@@ -55,6 +55,7 @@ class Life:
         self.stages: dict[str, float] = {}
         self.metrics: list[MetricRow] = []
         self.guided: list[Guided] = []
+        self.checkpoints: list[Checkpoint] = []
         self.ended_by = ""
         self.labels: tuple[str, ...] = ()
 
@@ -67,7 +68,7 @@ class Life:
             self.labels = dataset.labels
             model = build(self.planned, dataset.task, self.registry).to(self.settings.device)
         with self._stage("train"):
-            self._train(model, dataset)
+            snapshots = self._train(model, dataset)
         with self._stage("sample"):
             samples = self._sample(model, dataset)
         with self._stage("measure"):
@@ -75,6 +76,9 @@ class Life:
         if self.settings.guidance_scales and model.guidance is not None:
             with self._stage("guide"):
                 self._sweep_guidance(model, dataset)
+        if snapshots:
+            with self._stage("look back"):
+                self._look_back(snapshots, model, dataset)
         return self.end("ok")
 
     def end(self, state: State, reason: str = "") -> CellResult:
@@ -88,6 +92,7 @@ class Life:
             provenance=self.planned.provenance,
             metrics=tuple(self.metrics),
             guided=tuple(self.guided),
+            checkpoints=tuple(self.checkpoints),
             labels=self.labels,
             stages={stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             started=self.started,
@@ -105,7 +110,7 @@ class Life:
     def _row(self, name: str, value: float, unit: str, better: Better, n: int | None = None) -> None:
         self.metrics.append(MetricRow(name=name, value=value, unit=unit, better=better, n=n))
 
-    def _train(self, model: Model, dataset: Dataset) -> None:
+    def _train(self, model: Model, dataset: Dataset) -> list[training.Snapshot]:
         order = torch.Generator().manual_seed(seed(self.cell, "batches"))
         batches = Batches(
             dataset.train,
@@ -126,6 +131,7 @@ class Life:
             generator=torch.Generator().manual_seed(seed(self.cell, "dropout")),
             bf16=bf16,
             compiled=self.settings.compile,
+            snapshots=self.settings.checkpoint_shares,
             report=lambda progress: self.report("train", progress),
         )
         self.ended_by = done.ended_by
@@ -143,6 +149,7 @@ class Life:
         write_atomically(self.path / "curve.jsonl", curve)
         state = {name: value.contiguous().clone() for name, value in model.state_dict().items()}
         write_atomically(self.path / "model.safetensors", save(state))
+        return done.snapshots
 
     def _check_sources(self) -> None:
         """A result must not be filed under sources that it does not come from.
@@ -190,16 +197,37 @@ class Life:
 
     def _sweep_guidance(self, model: Model, dataset: Dataset) -> None:
         """Sample the trained model again at every scale of the sweep, from the same noise."""
+        trained = model.guidance
         for scale in self.settings.guidance_scales:
             model.guidance = scale
-            try:
-                drawn = self._draw(model, dataset, "guide")
-            except Diverged as error:  # too strong a scale says nothing against the cell
-                specs = [self.registry.metrics.get(name).spec for name in self.settings.guidance_metrics]
-                rows = [_metric_row(spec, Unavailable(str(error))) for spec in specs]
-            else:
-                rows = list(self._rows(self.settings.guidance_metrics, model, drawn, dataset))
-            self.guided.append(Guided(scale=scale, metrics=tuple(rows)))
+            rows = self._again("guide", self.settings.guidance_metrics, model, dataset)
+            self.guided.append(Guided(scale=scale, metrics=rows))
+        model.guidance = trained
+
+    def _look_back(self, snapshots: Sequence[training.Snapshot], model: Model, dataset: Dataset) -> None:
+        """Sample the model as it was on its way, from the same noise. Its rate of learning had not fallen yet."""
+        for snapshot in snapshots:
+            model.load_state_dict(snapshot.state)
+            rows = self._again("look back", self.settings.checkpoint_metrics, model, dataset)
+            spent = snapshot.spent
+            self.checkpoints.append(
+                Checkpoint(
+                    progress=snapshot.progress,
+                    flops=spent.flops,
+                    samples=spent.samples,
+                    seconds=spent.seconds,
+                    metrics=rows,
+                )
+            )
+
+    def _again(self, stage: str, metrics: Sequence[str], model: Model, dataset: Dataset) -> tuple[MetricRow, ...]:
+        """Draw and measure once more; samples that are not finite say nothing against the cell."""
+        try:
+            drawn = self._draw(model, dataset, stage)
+        except Diverged as error:
+            specs = [self.registry.metrics.get(name).spec for name in metrics]
+            return tuple(_metric_row(spec, Unavailable(str(error))) for spec in specs)
+        return tuple(self._rows(metrics, model, drawn, dataset))
 
     def _rows(
         self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset

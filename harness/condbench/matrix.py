@@ -226,8 +226,9 @@ def _check_rows(metrics: list[Entry[MetricSpec]]) -> None:
 def _settings(
     suite: Suite, registry: Registry, metrics: list[Entry[MetricSpec]], encoders: list[Entry[EncoderSpec]]
 ) -> Settings:
-    swept = suite.guidance.metrics if suite.guidance.scales else []
-    guidance_metrics = [entry for entry, _ in _select(swept, registry.metrics)] if swept else []
+    def named(metrics: list[str], wanted: bool) -> tuple[str, ...]:
+        return tuple(entry.qualified for entry, _ in _select(metrics, registry.metrics)) if wanted else ()
+
     device = machine.choose_device(suite.device)
     return Settings(
         device=device,
@@ -241,7 +242,9 @@ def _settings(
         memory_bytes=int(suite.memory_gib * 2**30),
         track=suite.track,
         guidance_scales=tuple(suite.guidance.scales),
-        guidance_metrics=tuple(entry.qualified for entry in guidance_metrics),
+        guidance_metrics=named(suite.guidance.metrics, bool(suite.guidance.scales)),
+        checkpoint_shares=tuple(suite.checkpoints.shares),
+        checkpoint_metrics=named(suite.checkpoints.metrics, bool(suite.checkpoints.shares)),
         compile=suite.compile,
     )
 

@@ -43,12 +43,13 @@ def source_digest(package: str) -> str:
 
 def involved(cell: Cell, settings: Settings, registry: Registry) -> list[Entry[Any]]:
     """The plugins that have a part in a cell's result: its own, its encoders and its metrics."""
+    measured = (*settings.metrics, *settings.guidance_metrics, *settings.checkpoint_metrics)
     return [
         registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}"),
         registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
         registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
         *(registry.encoders.get(name) for name in settings.encoders),
-        *(registry.metrics.get(name) for name in dict.fromkeys((*settings.metrics, *settings.guidance_metrics))),
+        *(registry.metrics.get(name) for name in dict.fromkeys(measured)),
     ]
 
 

@@ -67,6 +67,8 @@ class Settings(Record):
     track: Track = "same-backbone"
     guidance_scales: tuple[float, ...] = Field((), description="scales to sample at once more, for the guidance sweep")
     guidance_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
+    checkpoint_shares: tuple[float, ...] = Field((), description="shares of the budget after which to sample as well")
+    checkpoint_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
     compile: bool = False
 
 
@@ -183,6 +185,16 @@ class Guided(Record):
     metrics: tuple[MetricRow, ...]
 
 
+class Checkpoint(Record):
+    """What the cell measures as it was after a share of its budget, with what it had spent by then."""
+
+    progress: float
+    flops: float
+    samples: float
+    seconds: float
+    metrics: tuple[MetricRow, ...]
+
+
 class CellResult(Record):
     """result.json: the end of a cell, whichever it was."""
 
@@ -194,6 +206,7 @@ class CellResult(Record):
     provenance: Provenance
     metrics: tuple[MetricRow, ...] = ()
     guided: tuple[Guided, ...] = Field((), description="the guidance sweep, if the suite has one")
+    checkpoints: tuple[Checkpoint, ...] = Field((), description="earlier states, if the suite asks for any")
     labels: tuple[str, ...] = Field((), description="the names of the task's classes, if it has any")
     stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""

@@ -139,7 +139,7 @@ class Run:
 
 COLUMNS = (
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "guidance", "value", "low", "high", "n", "unit", "better", "note"),
+    *("metric", "guidance", "progress", "value", "low", "high", "n", "unit", "better", "note"),
 )
 
 
@@ -156,13 +156,15 @@ def _identity(cell: Cell) -> dict[str, object]:
 
 def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[str, object]]:
     ended = {**common, "status": result.state, "reason": result.reason}
-    rows: list[tuple[float | None, MetricRow]] = [(None, row) for row in result.metrics]
-    rows += [(guided.scale, row) for guided in result.guided for row in guided.metrics]
+    rows: list[tuple[float | None, float | None, MetricRow]] = [(None, None, row) for row in result.metrics]
+    rows += [(guided.scale, None, row) for guided in result.guided for row in guided.metrics]
+    rows += [(None, earlier.progress, row) for earlier in result.checkpoints for row in earlier.metrics]
     return [
         {
             **ended,
             "metric": row.name,
             "guidance": scale,
+            "progress": progress,
             "value": row.value,
             "low": row.low,
             "high": row.high,
@@ -172,7 +174,7 @@ def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[st
             "note": row.note,
             "reason": row.reason or result.reason,
         }
-        for scale, row in rows
+        for scale, progress, row in rows
     ] or [ended]
 
 

@@ -32,6 +32,22 @@ class GuidanceSweep(BaseModel):
         return scales
 
 
+class Checkpoints(BaseModel):
+    """Each cell is also sampled as it was after these shares of its budget, for curves of quality over compute."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shares: list[Annotated[float, Field(gt=0, lt=1)]] = []
+    metrics: list[str] = Field(["fid", "label_accuracy"], min_length=1)
+
+    @field_validator("shares")
+    @classmethod
+    def _rising(cls, shares: list[float]) -> list[float]:
+        if sorted(set(shares)) != shares:
+            raise ValueError("name each share once, the smallest first")
+        return shares
+
+
 class Suite(BaseModel):
     """The keys of a suite's TOML file; ``["*"]`` selects all that is installed."""
 
@@ -47,6 +63,7 @@ class Suite(BaseModel):
     condition_dropout: float = Field(0.1, ge=0, lt=1, description="share of training conditions that are dropped")
     track: Track = Field("same-backbone", description="same-size varies widths until all conditioners' sizes agree")
     guidance: GuidanceSweep = GuidanceSweep()
+    checkpoints: Checkpoints = Checkpoints()
     samples: int = Field(1996, ge=100, le=1_000_000, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
     encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -40,9 +40,18 @@ class Point:
     losses: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A model on its way: what was spent by then, and the state that it would have sampled with."""
+
+    progress: float
+    spent: Spent
+    state: dict[str, Tensor]
+
+
 @dataclass
 class Training:
-    """What training did: the resources it took, which limit ended it, and its curve.
+    """What training did: the resources it took, which limit ended it, its curve, and the snapshots on its way.
 
     ``counting_seconds`` of the spent seconds went into steps whose FLOPs were counted, which is slow.
     ``flops_per_image`` is that of the last step, all of its phases.
@@ -54,6 +63,7 @@ class Training:
     counting_seconds: float
     flops_per_image: float
     curve: list[Point] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
 
 class Stepper:
@@ -104,6 +114,7 @@ def train(
     bf16: bool,
     forward: Forward | None = None,
     compiled: bool = False,
+    snapshots: Sequence[float] = (),
     report: Callable[[float], None] = lambda progress: None,
 ) -> Training:
     """Train ``model`` until the first limit of ``budget`` is reached.
@@ -120,6 +131,7 @@ def train(
         bf16: whether losses are computed under bfloat16 autocast.
         forward: a data-parallel wrapper of ``model``; the model itself if left out.
         compiled: whether losses go through ``torch.compile``; the step that compiles is off the clock.
+        snapshots: rising progress after which to keep the model's state, off the clock.
         report: called with the progress, twice a second at most.
 
     Raises:
@@ -133,6 +145,7 @@ def train(
     flops_of: dict[tuple[str, ...], float] = {}
     losses: dict[str, list[Tensor]] = {}
     curve: list[Point] = []
+    taken: list[Snapshot] = []
     flops = samples = counting_seconds = 0.0
     steps = 0
     start = last_report = time.perf_counter()
@@ -145,6 +158,9 @@ def train(
             losses = {}
         if ended_by:
             break
+        if len(taken) < len(snapshots) and progress >= snapshots[len(taken)]:
+            taken.append(Snapshot(progress, spent, _averaged_state(model, steppers.values())))
+            start += time.perf_counter() - start - spent.seconds
         if time.perf_counter() - last_report > _REPORT_SECONDS:
             report(progress)
             last_report = time.perf_counter()
@@ -177,7 +193,19 @@ def train(
         raise Diverged(f"a parameter is not finite after {steps} steps")
     model.eval()
     report(1.0)
-    return Training(steps, spent, ended_by, counting_seconds, flops_of[phases] / len(x), curve)
+    return Training(steps, spent, ended_by, counting_seconds, flops_of[phases] / len(x), curve, taken)
+
+
+def _averaged_state(model: Model, steppers: Iterable[Stepper]) -> dict[str, Tensor]:
+    """A copy of the model's state in which averaged parameters are their averages."""
+    averaged = {
+        id(parameter): shadow
+        for stepper in steppers
+        for average in stepper.averages
+        for parameter, shadow in zip(average.parameters, average.shadow, strict=True)
+    }
+    names = {name: averaged[id(p)] for name, p in model.named_parameters() if id(p) in averaged}
+    return {name: names.get(name, value).detach().clone() for name, value in model.state_dict().items()}
 
 
 def _point(progress: float, spent: Spent, losses: dict[str, list[Tensor]]) -> Point:

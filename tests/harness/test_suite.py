@@ -5,7 +5,7 @@ import pytest
 
 from condbench.budget import Budget
 from condbench.errors import UserError
-from condbench.suite import GuidanceSweep, Suite, load_suite, shipped
+from condbench.suite import Checkpoints, GuidanceSweep, Suite, load_suite, shipped
 
 
 def test_quick_and_smoke_ship_and_load() -> None:
@@ -46,6 +46,6 @@ def test_a_budget_may_be_a_table(tmp_path: Path) -> None:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) | {"guidance"}
+    documented = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) | {"guidance", "checkpoints"}
     assert documented == set(Suite.model_fields)
-    assert all(f"{key} = " in page for key in GuidanceSweep.model_fields)
+    assert all(f"{key} = " in page for key in (*GuidanceSweep.model_fields, *Checkpoints.model_fields))

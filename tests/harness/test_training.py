@@ -21,7 +21,7 @@ from condbench.model import Model
 from condbench.specs import Domain, Task
 from condbench.training import train
 from condbench_plugins.conditioners import film, label_sampling
-from tests.toys import CLASSES, TASK, ToyModel, build_conv, make_encoder
+from tests.toys import CLASSES, TASK, ConvNet, ToyModel, build_conv, make_encoder
 
 SPLIT = Split(
     x=np.random.default_rng(0).integers(0, 256, (103, 1, 8, 8), dtype=np.uint8),
@@ -47,6 +47,23 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     other, _ = trained(Budget(samples=400), seed=1)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_snapshot_is_what_training_that_long_gives_and_costs_the_rest_nothing() -> None:
+    class Steady(ToyModel):
+        def learning_rate(self, phase: str, progress: float) -> float:
+            return 1.0
+
+    def steady() -> Model:
+        torch.manual_seed(0)
+        return film.make(None).lift(lambda task, wrap: Steady(wrap(ConvNet())), TASK, make_encoder)
+
+    whole, _ = trained(Budget(samples=400), model=steady())
+    half, _ = trained(Budget(samples=208), model=steady())
+    same, done = trained(Budget(samples=400), model=steady(), snapshots=(0.5, 0.75))
+    assert [snapshot.spent.samples for snapshot in done.snapshots] == [208, 304], "after the next whole step"
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), same.parameters(), strict=True))
+    assert all(torch.equal(value, done.snapshots[0].state[name]) for name, value in half.state_dict().items())
 
 
 def test_training_learns() -> None:

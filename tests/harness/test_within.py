@@ -1,4 +1,4 @@
-"""`condbench run --within`, `--track same-size` and a suite's guidance sweep, through the command line."""
+"""`--within`, `--track same-size`, a suite's guidance sweep and its checkpoints, through the command line."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ samples = 100
 metrics = ["label_accuracy"]
 [guidance]
 scales = [0.0, 3.0]
+metrics = ["label_accuracy"]
+[checkpoints]
+shares = [0.25, 0.5]
 metrics = ["label_accuracy"]
 """
 
@@ -65,13 +68,18 @@ def test_sizes_are_solved_for_and_hold(condbench: Condbench) -> None:
     assert results["film"].provenance.cell.backbone.sized and not results["film"].provenance.cell.backbone.changed
 
 
-def test_the_sweep_samples_one_trained_cell_at_every_scale(condbench: Condbench) -> None:
+def test_one_trained_cell_is_sampled_at_every_scale_and_as_it_was_on_its_way(condbench: Condbench) -> None:
     (condbench.cwd / "sweep.toml").write_text(SWEEP)
     condbench("run", "--suite", "sweep.toml", "--out", "run")
     film, none = Run(condbench.cwd / "run").results()
     assert [guided.scale for guided in film.guided] == [0.0, 3.0]
     assert {row.name for guided in film.guided for row in guided.metrics} == {"label_accuracy"}
     assert none.guided == (), "there is nothing to lean towards"
+    for result in (film, none):
+        assert [round(earlier.progress, 1) for earlier in result.checkpoints] == [0.3, 0.5], "at the next whole step"
+        assert [{row.name for row in earlier.metrics} for earlier in result.checkpoints] == [{"label_accuracy"}] * 2
+    table = Run(condbench.cwd / "run").table()
+    assert sorted(table.progress.dropna().unique().round(1)) == [0.3, 0.5]
     condbench("sample", "run/cells/mnist10k.flow.film.s0", "--guidance", "2", "--count", "4", "--out", "two.png")
     condbench("sample", "run/cells/mnist10k.flow.none.s0", "--guidance", "2", "--out", "two.png", code=2)
     assert "cannot be guided" in condbench.err
