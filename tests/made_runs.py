@@ -13,6 +13,7 @@ from condbench.budget import Budget
 from condbench.results import (
     Cell,
     CellResult,
+    Checkpoint,
     Choice,
     Distribution,
     Guided,
@@ -65,6 +66,7 @@ def planned(
     budget: Budget | None = None,
     skip: str = "",
     track: Track = "same-backbone",
+    shares: tuple[float, ...] = (),
 ) -> PlannedCell:
     b = choice(backbone) if isinstance(backbone, str) else backbone
     c = choice(conditioner) if isinstance(conditioner, str) else conditioner
@@ -86,6 +88,7 @@ def planned(
         timeout_seconds=600.0,
         memory_bytes=4 * 2**30,
         track=track,
+        checkpoint_shares=shares,
     )
     provenance = Provenance(
         cell=cell,
@@ -134,12 +137,18 @@ def guided(scale: float, fid: float, accuracy: float) -> Guided:
     return Guided(scale=scale, metrics=rows(fid, accuracy, None)[:3:2])
 
 
+def checkpoint(progress: float, fid: float, accuracy: float) -> Checkpoint:
+    measured = rows(fid, accuracy, None)[:3:2]
+    return Checkpoint(progress=progress, flops=5e12 * progress, samples=6e4 * progress, seconds=31.4, metrics=measured)
+
+
 def result(
     line: PlannedCell,
     metrics: Iterable[MetricRow] = (),
     state: State = "ok",
     reason: str = "",
     sweep: Iterable[Guided] = (),
+    checkpoints: Iterable[Checkpoint] = (),
 ) -> CellResult:
     return CellResult(
         name=line.name,
@@ -149,6 +158,7 @@ def result(
         provenance=line.provenance,
         metrics=tuple(metrics),
         guided=tuple(sweep),
+        checkpoints=tuple(checkpoints),
         labels=tuple("0123456789"),
         stages={"build": 0.8, "train": 31.4, "sample": 4.2, "measure": 2.9},
         started="2025-03-01T12:00:00+00:00",

@@ -1,6 +1,6 @@
 """The guidance sweep: what each cell that can be guided measures at every scale, beside its unguided value.
 
-`html` and `markdown` both render this; `trade` draws it.
+`html` and `markdown` both render this; `trade` gives it to `chart`, which draws it.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ from functools import cache
 import jinja2
 from markupsafe import Markup, escape
 
+from condbench.results import Table
 from condbench.store import Run
-from condbench_reports import formats, glossary, guidance, matrix, size, trade
+from condbench_reports import chart, curves, formats, glossary, guidance, matrix, size, trade
 from condbench_reports.combination import Combination, Trial
 from condbench_reports.facts import facts
 from condbench_reports.heat import HeatMap, heat_map
@@ -38,6 +39,7 @@ class Card:
     anchor: str
     picture: Picture | str
     figures: tuple[tuple[str, str], ...]
+    tables: tuple[tuple[str, Table], ...]
     solved: str
 
 
@@ -50,7 +52,8 @@ class Page:
     heading: str
     maps: tuple[HeatMap, ...]
     sweep: guidance.Sweep | None
-    charts: tuple[trade.Chart, ...]
+    charts: tuple[chart.Chart, ...]
+    curves: curves.Curves | None
     gallery: tuple[tuple[str, tuple[Card, ...]], ...]
     anchors: dict[tuple[str, str], str]
     cards: dict[str, str]
@@ -76,7 +79,7 @@ def render(run: Run) -> str:
             facts=facts(run),
             command=shlex.join(run.info.command),
             steps=STEPS,
-            chart_size=(trade.WIDTH, trade.HEIGHT),
+            chart_size=(chart.WIDTH, chart.HEIGHT),
             grid_columns=_GRID_COLUMNS,
             script=Markup(script),
             script_hash=_script_hash(script),
@@ -104,6 +107,7 @@ def _environment() -> jinja2.Environment:
         definition=glossary.definition,
         breakable=_breakable,
         scale=guidance.words,
+        zip=zip,
     )
     environment.globals.update(added=size.added, solved=size.solved, explanation=size.explanation)
     return environment
@@ -131,6 +135,7 @@ def _page(run: Run, section: Section, anchor: str, heading: str) -> Page:
         maps=tuple(heat_map(section, metric, anchors) for metric in section.key_metrics),
         sweep=sweep,
         charts=trade.charts(sweep) if sweep is not None else (),
+        curves=curves.curves(section),
         gallery=tuple((backbone, tuple(_cards(run, section, backbone, cards))) for backbone in section.backbones),
         anchors=anchors,
         cards=cards,
@@ -154,5 +159,6 @@ def _cards(run: Run, section: Section, backbone: str, anchors: dict[str, str]) -
                 anchor=anchors[trial.name],
                 picture=picture(run.cell_path(trial.name) / "samples.png"),
                 figures=tuple(figures),
+                tables=tuple((row.name, row.table) for result in alone.finished for row in result.metrics if row.table),
                 solved=size.solved(alone),
             )

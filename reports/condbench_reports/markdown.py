@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from condbench.store import Run
-from condbench_reports import formats, guidance, matrix, size
+from condbench_reports import curves, formats, guidance, matrix, size
 from condbench_reports.combination import Combination, Metric, Trial, Value
+from condbench_reports.curves import Curve, Curves
 from condbench_reports.facts import facts
 from condbench_reports.guidance import Guided, Sweep
 from condbench_reports.matrix import Section
@@ -48,6 +49,9 @@ def _section(section: Section) -> Iterator[str]:
     if (sweep := guidance.sweep(section)) is not None:
         yield from ("", "### Guidance", "")
         yield from _guidance(sweep)
+    if (found := curves.curves(section)) is not None:
+        yield from ("", "### Quality over compute")
+        yield from _curves(found)
     yield from ("", "### Failures and skips", "")
     yield from _failures(section)
 
@@ -128,6 +132,27 @@ def _guidance(sweep: Sweep) -> Iterator[str]:
 def _guided(row: Guided, metric: Metric, scale: float) -> str:
     value = row.at(metric.name, scale)
     return "" if value is None else f"{formats.number(value.mean, metric.unit)} {_note(value)}".strip()
+
+
+def _curves(found: Curves) -> Iterator[str]:
+    heads = [*(f"at {share:.0%}" for share in found.shares), "in the end"]
+    for metric in found.metrics:
+        columns = [f"{metric.name} {head}" for head in heads]
+        rows = [
+            [row.combination.backbone, row.combination.conditioner, *_stops(row, metric, len(heads))]
+            for row in found.rows
+        ]
+        yield ""
+        yield from _table(["backbone", "conditioner", *columns], rows, numbers_from=2)
+
+
+def _stops(row: Curve, metric: Metric, count: int) -> Iterator[str]:
+    """What was measured on the way, nothing where training was too short for that many checkpoints, and the end."""
+    figures = [
+        "" if (value := stop.values.get(metric.name)) is None else formats.number(value.mean, metric.unit)
+        for stop in row.stops
+    ]
+    yield from (*figures[:-1], *[""] * (count - len(figures)), figures[-1])
 
 
 def _note(value: Value) -> str:

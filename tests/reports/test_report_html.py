@@ -7,7 +7,7 @@ import time
 from html import unescape
 from html.parser import HTMLParser
 
-from condbench.results import MetricRow, PluginState
+from condbench.results import MetricRow, PluginState, Table
 from condbench.store import Run
 from condbench_reports.html import render
 from tests.made_runs import (
@@ -16,6 +16,7 @@ from tests.made_runs import (
     TROUBLE,
     Make,
     bits,
+    checkpoint,
     choice,
     grid,
     guided,
@@ -255,6 +256,22 @@ def test_guidance_stands_beside_the_unguided_value_and_is_drawn(make_run: Make) 
     ]
     assert len(reader.all("circle", "hollow")) == 2, "where nothing is guided"
     assert len(reader.all("circle", "dot")) == 4
+
+
+def test_checkpoints_are_drawn_and_the_parts_of_a_value_stand_beside_its_samples(make_run: Make) -> None:
+    line = planned(shares=(0.1,))
+    base = rows(2.0, 0.75, 9.0)
+    confusion = Table(title="asked for and seen", rows=("3", "5"), columns=("3", "5"), values=((0.9, 0.1), (0.4, None)))
+    accuracy = base[2].model_copy(update={"table": confusion})
+    made = result(line, [*base[:2], accuracy, *base[3:]], checkpoints=[checkpoint(0.1, 16.0, 0.2)])
+    reader = Reader(render(make_run([line], [made])))
+    drawings = [attributes["aria-label"] for attributes, _ in reader.all("svg")]
+    assert drawings[0] == "flow with film. 500 G: fid 16; 5 T: fid 2"
+    assert len(drawings) == 2, "fid and label_accuracy"
+    (summary,) = [text for _, text in reader.all("summary") if "asked" in text]
+    assert summary == "label_accuracy: asked for and seen"
+    (parts,) = [text.split() for _, text in reader.all("table", "parts")]
+    assert parts == ["35", "30.9000.10050.400—"]
 
 
 def test_a_bound_is_named_wherever_it_is_shown(make_run: Make) -> None:

@@ -5,11 +5,12 @@ import pytest
 from condbench.budget import Budget
 from condbench.results import Distribution, MetricRow
 from condbench.store import Run
-from condbench_reports import formats, guidance, matrix, size, trade
+from condbench_reports import chart as drawing
+from condbench_reports import curves, formats, guidance, matrix, size, trade
 from condbench_reports.combination import Metric, Value
 from condbench_reports.facts import facts
 from condbench_reports.scale import STEPS, Scale
-from tests.made_runs import Make, bits, choice, guided, planned, result, rows, solved
+from tests.made_runs import Make, bits, checkpoint, choice, guided, planned, result, rows, solved
 
 
 def test_every_planned_cell_is_in_the_matrix_with_its_state(full_run: Run) -> None:
@@ -209,14 +210,39 @@ def test_lines_run_through_their_scales_and_the_better_is_lower_right(make_run: 
     (chart,) = trade.charts(found)
     first, second, third = chart.lines[0].dots
     assert (first.hollow, second.hollow, third.hollow) == (True, False, False)
-    assert first.x < second.x < third.x <= trade.WIDTH
-    assert 0 <= third.y < first.y < second.y <= trade.HEIGHT
+    assert first.x < second.x < third.x <= drawing.WIDTH
+    assert 0 <= third.y < first.y < second.y <= drawing.HEIGHT
     assert abs((second.y - first.y) - (first.y - third.y)) < 0.2, "equal ratios of fid are equal distances"
+
+
+def test_a_curve_runs_through_its_checkpoints_to_the_end_averaged_over_the_seeds(make_run: Make) -> None:
+    lines = [planned(seed=seed, shares=(0.1, 0.5)) for seed in (0, 1)]
+    results = [
+        result(line, rows(fid, 0.9, 9.0), checkpoints=[checkpoint(0.1, 16 * fid, 0.2), checkpoint(0.5, 4 * fid, 0.6)])
+        for line, fid in zip(lines, (1.0, 3.0), strict=True)
+    ]
+    (section,) = matrix.sections(make_run(lines, results))
+    found = curves.curves(section)
+    assert found is not None and found.shares == (0.1, 0.5)
+    (row,) = found.rows
+    assert [(stop.flops, stop.values["fid"].mean) for stop in row.stops] == [(5e11, 32.0), (2.5e12, 8.0), (5e12, 2.0)]
+    fid = next(metric for metric in found.metrics if metric.name == "fid")
+    (drawn,) = found.charts(fid)
+    first, second, third = drawn.lines[0].dots
+    assert first.x < second.x < third.x and first.y < second.y < third.y, "later is further right, and better is lower"
+    assert (first.hollow, second.hollow, third.hollow) == (True, True, False)
+    assert drawn.lines[0].words == "500 G: fid 32; 2.50 T: fid 8; 5 T: fid 2"
+
+
+def test_a_section_without_checkpoints_has_no_curves(make_run: Make) -> None:
+    line = planned()
+    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0))]))
+    assert curves.curves(section) is None
 
 
 @pytest.mark.parametrize(("values", "logarithmic"), [([0.2, 31.0], True), ([0.91, 0.9931], False), ([3.0], True)])
 def test_an_axis_has_a_few_round_ticks_within_its_ends(values: list[float], logarithmic: bool) -> None:
-    ticks = trade.Axis.over(values, 10, 110, logarithmic=logarithmic).ticks
+    ticks = drawing.Axis.over(values, 10, 110, logarithmic=logarithmic).ticks
     assert 1 <= len(ticks) <= 5
     assert all(10 <= tick.at <= 110 for tick in ticks)
 

@@ -14,7 +14,7 @@ from condbench.results import MetricRow
 from condbench.store import Run
 from condbench_reports import csv, markdown
 from condbench_reports.register import condbench_register_reporters
-from tests.made_runs import CONDITIONERS, HOSTILE, Make, bits, guided, planned, result, rows, solved
+from tests.made_runs import CONDITIONERS, HOSTILE, Make, bits, checkpoint, guided, planned, result, rows, solved
 
 
 def test_markdown_of_a_small_run(make_run: Make) -> None:
@@ -135,6 +135,22 @@ At scale 1 the condition has no more than its own weight, as in all other tables
 | flow | film | 0.700 | 0.500 |
 """)
     assert f"| 1.23 ({note}) |" in text
+
+
+def test_checkpoints_in_markdown_leave_a_gap_where_training_was_too_short_for_one(make_run: Make) -> None:
+    lines = [planned(conditioner=name, shares=(0.1, 0.5)) for name in ("film", "adain")]
+    early, late = checkpoint(0.1, 16.0, 0.2), checkpoint(0.5, 4.0, 0.6)
+    results = [
+        result(line, rows(2.0, 0.8, 9.0), checkpoints=found)
+        for line, found in zip(lines, ([early, late], [early]), strict=True)
+    ]
+    _, _, text = markdown.render(make_run(lines, results)).partition("### Quality over compute\n")
+    assert text.startswith("""
+| backbone | conditioner | fid at 10% | fid at 50% | fid in the end |
+|---|---|---:|---:|---:|
+| flow | film | 16 | 4 | 2 |
+| flow | adain | 16 |  | 2 |
+""")
 
 
 def test_csv_reads_back_as_the_table(full_run: Run) -> None:
