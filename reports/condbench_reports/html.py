@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from condbench.results import Table
 from condbench.store import Run
 from condbench_reports import chart, curves, formats, glossary, guidance, matrix, size, trade
+from condbench_reports.agreement import agreement
 from condbench_reports.combination import Combination, Trial
 from condbench_reports.facts import facts
 from condbench_reports.heat import HeatMap, heat_map
@@ -109,7 +110,7 @@ def _environment() -> jinja2.Environment:
         scale=guidance.words,
         zip=zip,
     )
-    environment.globals.update(added=size.added, solved=size.solved, explanation=size.explanation)
+    environment.globals.update(agreement=agreement, added=size.added, solved=size.solved, explanation=size.explanation)
     return environment
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from condbench.store import Run
 from condbench_reports import curves, formats, guidance, matrix, size
+from condbench_reports.agreement import agreement
 from condbench_reports.combination import Combination, Metric, Trial, Value
 from condbench_reports.curves import Curve, Curves
 from condbench_reports.facts import facts
@@ -83,8 +84,9 @@ def _figure(combination: Combination, metric: Metric) -> str:
 
 
 def _leaderboard(section: Section) -> Iterator[str]:
-    if constants := formats.constants(section):
-        yield from (_text(constants), "")
+    for sentence in (formats.constants(section), *agreement(section)):
+        if sentence:
+            yield from (_text(sentence), "")
     columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.columns)]
     rows = [
         [c.backbone, c.conditioner, c.status, *(_figure(c, metric) for metric in section.columns)]

@@ -1,0 +1,43 @@
+"""Extractors that disagree are named, with the pair that they disagree about most."""
+
+from __future__ import annotations
+
+from condbench.results import MetricRow
+from condbench_reports import markdown, matrix
+from condbench_reports.agreement import agreement
+from condbench_reports.combination import TIMES
+from condbench_reports.html import render
+from tests.made_runs import Make, planned, result
+
+
+def fids(**values: float) -> list[MetricRow]:
+    return [MetricRow(name=name, value=value, unit="", better="lower", n=1996) for name, value in values.items()]
+
+
+def test_extractors_that_disagree_are_named_with_the_worst_pair(make_run: Make) -> None:
+    made = {"film": (1.0, 8.0), "adain": (2.0, 2.0), "hyper": (4.0, 4.0), "none": (4.1, 3.9)}
+    lines = [planned(conditioner=name) for name in made]
+    results = [result(line, fids(fid=a, fid_random=b)) for line, (a, b) in zip(lines, made.values(), strict=True)]
+    run = make_run(lines, results)
+    (section,) = matrix.sections(run)
+    (sentence,) = agreement(section)
+    assert "fid and fid_random disagree about 3 of 6 pairs of combinations, by more than 10% in both." in sentence
+    words = sentence.replace(f" {TIMES} ", "+")
+    assert "fid prefers flow+film to flow+none (1 against 4.10)" in words
+    assert "but fid_random prefers flow+none to flow+film (3.90 against 8)" in words
+    assert "disagree about 3 of 6 pairs" in render(run)
+    assert "disagree about 3 of 6 pairs" in markdown.render(run)
+
+
+def test_extractors_that_agree_say_so_and_one_alone_says_nothing(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("film", "adain")]
+    results = [result(line, fids(fid=a, fid_random=3 * a)) for line, a in zip(lines, (1.0, 1.05), strict=True)]
+    (section,) = matrix.sections(make_run(lines, results))
+    (sentence,) = agreement(section)
+    assert sentence == "fid and fid_random order all pairs of combinations alike, but for some within 10%."
+
+
+def test_one_extractor_has_nobody_to_disagree_with(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("film", "adain")]
+    (section,) = matrix.sections(make_run(lines, [result(line, fids(fid=1.0)) for line in lines]))
+    assert list(agreement(section)) == []
