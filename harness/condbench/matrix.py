@@ -79,13 +79,14 @@ def current_provenance(
     dataset, _, _ = _entries(cell, registry)
     involved = provenance.involved(cell, settings, registry)
     metrics = [entry for entry in involved if isinstance(entry.spec, MetricSpec)]
+    distributions = provenance.distributions(involved)
     return Provenance(
         cell=cell,
         settings=settings,
-        distributions=provenance.distributions(involved),
+        distributions=distributions,
         data=_digest(dataset.spec.fingerprint, data_root) if need_data else "",
         assets={entry.qualified: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
-        libraries=provenance.libraries(),
+        libraries=provenance.libraries(distributions),
         processor=machine.processor(settings.device),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import platform
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def seed(cell: Cell, stream: str) -> int:
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big") >> 1
 
 
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy")
 
 
@@ -67,9 +69,33 @@ def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:
     }
 
 
-def libraries() -> dict[str, str]:
-    """The versions of what numbers pass through on their way."""
-    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+def libraries(distributions: Iterable[str] = ()) -> dict[str, str]:
+    """The versions of what numbers pass through on their way, and of what other ``distributions`` than ours require."""
+    theirs = {_normal(name) for distribution in distributions for name in _required(distribution)}
+    named = sorted(theirs - {_normal(name) for name in (*_LIBRARIES, "condbench")})
+    return {name: version(name) for name in (*_LIBRARIES, *named)} | {"python": platform.python_version()}
+
+
+def _required(distribution: str) -> list[str]:
+    """What a distribution requires and is installed, extras left out; nothing of condbench itself, which names its own."""
+    if distribution.startswith("condbench ") or distribution == "condbench":
+        return []
+    lines = [line for line in requires(distribution) or [] if "extra" not in line.partition(";")[2]]
+    names = [found[0] for line in lines if (found := _NAME.match(line))]
+    return [name for name in names if _installed(name)]
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:  # its marker is of another platform
+        return False
+    return True
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as indices compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def differences(old: Provenance, new: Provenance) -> list[str]:
