@@ -77,7 +77,7 @@ def libraries(distributions: Iterable[str] = ()) -> dict[str, str]:
 
 
 def _required(distribution: str) -> list[str]:
-    """What a distribution requires and is installed, extras left out; nothing of condbench itself, which names its own."""
+    """What a distribution requires and has, extras left out; nothing of condbench itself, which names its own."""
     if distribution.startswith("condbench ") or distribution == "condbench":
         return []
     lines = [line for line in requires(distribution) or [] if "extra" not in line.partition(";")[2]]
