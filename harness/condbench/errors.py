@@ -12,6 +12,12 @@ class UserError(Exception):
     exit_code = 2
 
 
+class NotComparable(UserError):  # noqa: N818 - what was found, not a fault
+    """What was to be compared was not made under the same conditions."""
+
+    exit_code = 4
+
+
 class Diverged(Exception):  # noqa: N818 - it is an end state's name, not a programming error
     """Training produced a loss or parameters that are not finite."""
 

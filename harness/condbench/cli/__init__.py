@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from condbench import __version__
+from condbench.cli.compare import compare
 from condbench.cli.export import export
 from condbench.cli.list import list_
 from condbench.cli.plugins import plugins
@@ -40,6 +41,7 @@ for name, verb in (
     ("list", list_),
     ("plugins", plugins),
     ("report", report),
+    ("compare", compare),
     ("export", export),
     ("sample", sample),
     ("why", why),

@@ -5,12 +5,24 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from condbench.cli.matrices import METRICS, print_matrices
 
 if TYPE_CHECKING:
     from condbench.results import CellResult
+
+
+class Estimate(Protocol):
+    """A number that may have an interval."""
+
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
+
 
 _COLUMNS = ("fid", "fid_floor", "label_accuracy", "training_seconds", "sampling_throughput", "parameters")
 _LINES = 24  # about what a terminal shows: of more cells than that, a matrix says more than a line each
@@ -45,9 +57,20 @@ def print_summary(results: Sequence[CellResult]) -> None:
 def format_value(result: CellResult, name: str) -> str:
     """A metric to three digits, or a dash."""
     row = result.metric(name)
-    if row is None or row.value is None:
-        return "-"
-    return f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"
+    return "-" if row is None or row.value is None else figure(row.value)
+
+
+def figure(value: float) -> str:
+    """A number to three digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """A number with its interval in brackets, where it has one."""
+    text = figure(estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{figure(estimate.low)}, {figure(estimate.high)}]"
 
 
 def _print_large(results: Sequence[CellResult]) -> None:

@@ -1,0 +1,153 @@
+"""The two-way analysis: coverage of its intervals, false alarms of its tests, and against statsmodels' own tables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import chndtr
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from condbench.statistics import Factorial, Observation, factorial
+from condbench.statistics.factorial import _noncentrality
+from tests.statistics.simulation import chance, holds, rate
+
+BACKBONES, CONDITIONERS = ("flow", "gan", "vae"), ("film", "concat", "hyper", "none")
+HOLES = {("gan", "concat"), ("vae", "hyper")}
+BACKBONE = dict(zip(BACKBONES, (-0.8, 0.1, 0.7), strict=True))
+CONDITIONER = dict(zip(CONDITIONERS, (-0.3, -0.1, 0.1, 0.3), strict=True))
+CELLS = [(b, c) for b in BACKBONES for c in CONDITIONERS]
+
+
+def typical(backbone: str, conditioner: str, interaction: float) -> float:
+    """The log FID that a cell's seeds scatter about."""
+    together = interaction * (1 if (backbone == "gan") == (conditioner == "film") else -1)
+    return BACKBONE[backbone] + CONDITIONER[conditioner] + together
+
+
+def drawn(
+    rng: np.random.Generator,
+    seeds: int = 3,
+    *,
+    effects: float = 1.0,
+    interaction: float = 0.0,
+    holes: bool = True,
+    spread: dict[str, float] | None = None,
+) -> list[Observation]:
+    """FIDs of every cell; ``spread`` is what a conditioner's seeds differ by, 0.2 if not said."""
+    return [
+        Observation(b, c, math.exp(effects * typical(b, c, interaction) + rng.normal(0, (spread or {}).get(c, 0.2))))
+        for b, c in CELLS
+        if not (holes and (b, c) in HOLES)
+        for _ in range(seeds)
+    ]
+
+
+def share(found: Factorial, source: str) -> tuple[float, float, float, float | None]:
+    one = next(s for s in found.shares if s.source == source)
+    return one.value, one.low, one.high, one.p
+
+
+def test_without_holes_it_agrees_with_statsmodels_type_two_though_counts_differ() -> None:
+    observations = drawn(np.random.default_rng(1), interaction=0.2, holes=False)[:-1]
+    frame = pd.DataFrame([(o.backbone, o.conditioner, math.log(o.value)) for o in observations], columns=list("bcy"))
+    table = anova_lm(ols("y ~ C(b) * C(c)", frame).fit(), typ=2)
+    found = factorial(observations, "log")
+    noise = table["sum_sq"]["Residual"] / table["df"]["Residual"]
+    gains = {name: table["sum_sq"][row] - table["df"][row] * noise for name, row in ROWS.items()}
+    total = sum(gains.values()) + len(observations) * noise
+    for name, row in ROWS.items():
+        value, _, _, p = share(found, name)
+        assert (value, p) == pytest.approx((gains[name] / total, table["PR(>F)"][row]), rel=1e-6)
+    assert sum(s.value for s in found.shares) == pytest.approx(1)
+
+
+ROWS = {"backbone": "C(b)", "conditioner": "C(c)", "interaction": "C(b):C(c)"}
+
+
+def test_noncentralities_are_scipys() -> None:
+    statistic, probability = (grid.ravel() for grid in np.meshgrid([2.0, 8.0, 40.0, 900.0], [0.03, 0.2, 0.5, 0.97]))
+    for freedom in (1, 4, 20):
+        found = _noncentrality(statistic, freedom, probability)
+        back = chndtr(statistic, freedom, found)
+        assert np.where(found > 0, back, np.minimum(back, probability)) == pytest.approx(probability, abs=0.01), freedom
+
+
+def test_shares_of_variance_cover() -> None:
+    """Of a table with no holes, where each share is a plain sum over its cells."""
+    interaction = 0.1
+    cells = np.array([[typical(b, c, interaction) for c in CONDITIONERS] for b in BACKBONES])
+    of_b, of_c = cells.mean(axis=1, keepdims=True) - cells.mean(), cells.mean(axis=0, keepdims=True) - cells.mean()
+    parts = {
+        "backbone": float((of_b**2).mean()),
+        "conditioner": float((of_c**2).mean()),
+        "interaction": float(((cells - cells.mean() - of_b - of_c) ** 2).mean()),
+        "seed": 0.2**2,
+    }
+    hits = dict.fromkeys(parts, 0)
+    rng, times = np.random.default_rng(0), 150
+    for _ in range(times):
+        found = factorial(drawn(rng, interaction=interaction, holes=False), "log")
+        for name, part in parts.items():
+            _, low, high, _ = share(found, name)
+            hits[name] += holds(low, part / sum(parts.values()), high)
+    for name, count in hits.items():
+        assert count / times == pytest.approx(0.95, abs=chance(0.95, times)), name
+
+
+def test_what_is_not_there_is_seldom_found() -> None:
+    """F tests of pure noise with holes: each source is called significant 5 % of the time."""
+    rng, times = np.random.default_rng(0), 200
+    tables = [factorial(drawn(rng, effects=0.0), "log") for _ in range(times)]
+    for source in ROWS:
+        alarms = sum((share(table, source)[3] or 0.0) < 0.05 for table in tables) / times
+        assert alarms == pytest.approx(0.05, abs=chance(0.05, times)), source
+
+
+def mean_effect(conditioner: str, interaction: float) -> float:
+    """By hand: the mean over its backbones of its distance to the backbone's mean."""
+    apart = []
+    for b in BACKBONES:
+        row = [c for c in CONDITIONERS if (b, c) not in HOLES]
+        if conditioner in row:
+            apart.append(typical(b, conditioner, interaction) - sum(typical(b, c, interaction) for c in row) / len(row))
+    return math.exp(sum(apart) / len(apart))
+
+
+@pytest.mark.parametrize("spread", [{}, {"hyper": 0.6}])
+def test_marginal_effects_cover_with_holes_and_unequal_spreads(spread: dict[str, float]) -> None:
+    def covers(rng: np.random.Generator) -> bool:
+        found = factorial(drawn(rng, interaction=0.2, spread=spread), "log")
+        effect = next(e for e in found.effects if e.conditioner == "hyper")
+        return holds(effect.low, mean_effect("hyper", 0.2), effect.high)
+
+    assert rate(covers, 200) == pytest.approx(0.95, abs=chance(0.95, 200))
+
+
+def test_one_seed_does_not_tell_the_interaction() -> None:
+    found = factorial(drawn(np.random.default_rng(0), seeds=1), "log")
+    assert [s.source for s in found.shares] == ["backbone", "conditioner", "the rest"]
+    assert "cannot be told" in found.notes[0]
+    assert sum(s.value for s in found.shares) == pytest.approx(1)
+
+
+def test_a_lone_seed_among_several_borrows_a_spread() -> None:
+    found = factorial(drawn(np.random.default_rng(0))[:-2], "log")
+    assert "1 of 10 cells have one seed" in found.notes[0]
+    assert all(math.isfinite(e.low) and e.low < e.value < e.high for e in found.effects)
+
+
+def test_where_there_is_nothing_to_analyse_it_says_why() -> None:
+    def cells(*pairs: tuple[str, str]) -> list[Observation]:
+        return [Observation(b, c, 1.0 + seed) for b, c in pairs for seed in range(2)]
+
+    for observations, why in (
+        (cells(("a", "x"), ("a", "y")), "two backbones and two conditioners"),
+        (cells(("a", "x"), ("b", "y")), "in common with the others"),
+        ([Observation(b, c, 1.0) for b in "ab" for c in "xy"], "nothing left to tell noise by"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            factorial(observations, "log")
