@@ -16,6 +16,7 @@ import typer
 
 from condbench import __version__
 from condbench.cli.export import export
+from condbench.cli.judge import judge
 from condbench.cli.list import list_
 from condbench.cli.plugins import plugins
 from condbench.cli.report import report
@@ -45,6 +46,7 @@ for name, verb in (
     ("why", why),
 ):
     app.command(name)(verb)
+app.add_typer(judge, name="judge")
 
 
 def _version(wanted: bool) -> None:
