@@ -1,4 +1,4 @@
-"""A user's own images, in colour and 32 x 32, and Debian's clothes: real cells, from files to FID and label accuracy."""
+"""A user's own images, 32 x 32 in colour, and Debian's clothes: real cells, from files to FID and label accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs for data that none ship for: learnt, repeatable, found by the data's digest, and refused once they are changed."""
+"""Pairs for data that none ship for: learnt, repeatable, found by the data's digest, and refused once changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def silent(progress: float) -> None:
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CONDBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(train_pair, "_PASSES", 20)
     return tmp_path / "cache" / "classifiers"
@@ -46,8 +46,8 @@ def bars_accuracy(dataset: Dataset = BARS) -> float:
     return label_accuracy.measure(Evaluation(dataset, dataset.test.x, u, torch.device("cpu"))).value
 
 
-def test_the_judge_learns_colour_and_is_found_by_the_digest(cache: Path) -> None:
-    with pytest.raises(Unavailable, match="no judge ships .* 'bars'.*; train one with `condbench judge train bars`"):
+def test_the_judge_learns_colour_and_is_found_by_the_digest(kept: Path) -> None:
+    with pytest.raises(Unavailable, match=r"no judge ships .* 'bars'.*; train one with `condbench judge train bars`"):
         bars_accuracy()
     assert assets.judge_digest("bars", BARS.digest) == ""
     progress: list[float] = []
@@ -64,18 +64,18 @@ def test_the_judge_learns_colour_and_is_found_by_the_digest(cache: Path) -> None
         bars_accuracy(replace(BARS, digest="other data"))
 
 
-def test_training_repeats_and_a_second_call_finds_it(cache: Path) -> None:
+def test_training_repeats_and_a_second_call_finds_it(kept: Path) -> None:
     train_pair.train_extractor(BARS, silent)
-    first = {path.name: path.read_bytes() for path in cache.iterdir()}
+    first = {path.name: path.read_bytes() for path in kept.iterdir()}
     assert len(first) == 2
 
     def must_not_train(progress: float) -> None:
         pytest.fail("it trains again")
 
     assert "extractor is there already" in train_pair.train_extractor(BARS, must_not_train)
-    shutil.rmtree(cache)
+    shutil.rmtree(kept)
     train_pair.train_extractor(BARS, silent)
-    assert {path.name: path.read_bytes() for path in cache.iterdir()} == first
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == first
 
 
 def damage(weights: Path) -> None:
@@ -111,13 +111,13 @@ def test_changed_weights_are_refused_and_trained_anew(
     assert classifiers.find_weights("judge", "bars", BARS.digest) == weights
 
 
-def test_training_that_is_interrupted_leaves_nothing(cache: Path) -> None:
+def test_training_that_is_interrupted_leaves_nothing(kept: Path) -> None:
     def interrupt(progress: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_pair.train_judge(BARS, interrupt)
-    assert list(cache.iterdir()) == []
+    assert list(kept.iterdir()) == []
 
 
 def test_other_code_looks_for_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +126,9 @@ def test_other_code_looks_for_other_weights(monkeypatch: pytest.MonkeyPatch) -> 
     assert assets.trained_path("judge", BARS.digest) != before
 
 
-def test_where_a_pair_ships_none_is_trained(cache: Path, digits: Dataset) -> None:
+def test_where_a_pair_ships_none_is_trained(kept: Path, digits: Dataset) -> None:
     assert train_pair.train_judge(digits, silent).startswith("judge ships for 'mnist': test accuracy 0.9920 on 1996")
-    assert not cache.exists()
+    assert not kept.exists()
 
 
 def test_shipped_weights_that_are_damaged_are_not_replaced_in_silence(
@@ -157,8 +157,8 @@ FEW = replace(BARS, train=Split(BARS.train.x[:5], (BARS.train.u[0][:5],)))
         (FEW, "5 train images of 3 classes are too few"),
     ],
 )
-def test_data_that_cannot_be_learnt_from(dataset: Dataset, reason: str, cache: Path) -> None:
+def test_data_that_cannot_be_learnt_from(dataset: Dataset, reason: str, kept: Path) -> None:
     for train in (train_pair.train_extractor, train_pair.train_judge):
         with pytest.raises(UserError, match=reason):
             train(dataset, silent)
-    assert not cache.exists()
+    assert not kept.exists()
