@@ -16,7 +16,7 @@ from condbench.data import Dataset, Split
 from condbench.errors import UserError
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.specs import Domain, Task
-from condbench_plugins.metrics import assets, classifiers, label_accuracy, train_pair
+from condbench_plugins.metrics import assets, classifiers, fid, label_accuracy, train_pair
 from tests.made_images import draw
 
 
@@ -27,7 +27,7 @@ def split(count: int, seed: int) -> Split:
 
 
 TASK = Task(Domain("image", (3, 12, 12)), (Domain("class", (), 3),))
-BARS = Dataset("bars", "bars", TASK, split(60, 0), split(90, 1), digest="the digest of bars")
+BARS = Dataset("bars", "bars", TASK, split(135, 0), split(150, 1), digest="the digest of bars")
 
 
 def silent(progress: float) -> None:
@@ -37,7 +37,7 @@ def silent(progress: float) -> None:
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CONDBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(train_pair, "_PASSES", 20)
+    monkeypatch.setattr(train_pair, "_PASSES", 10)
     return tmp_path / "cache" / "classifiers"
 
 
@@ -52,16 +52,26 @@ def test_the_judge_learns_colour_and_is_found_by_the_digest(kept: Path) -> None:
     assert assets.judge_digest("bars", BARS.digest) == ""
     progress: list[float] = []
     line = train_pair.train_judge(BARS, progress.append)
-    assert line.startswith("judge trained for bars: test accuracy ") and "on 90 images" in line
+    assert line.startswith("judge trained for bars: test accuracy ") and "on 150 images" in line
     assert progress == sorted(progress) and progress[-1] == 1
     assert bars_accuracy() > 0.9
     weights = classifiers.find_weights("judge", "bars", BARS.digest)
     assert assets.judge_digest("bars", BARS.digest) == weights.sha256
     card = json.loads(weights.path.with_suffix(".json").read_text())
-    assert card["trained_on"] == {"dataset": "bars", "images": 60, "digest": BARS.digest}
+    assert card["trained_on"] == {"dataset": "bars", "images": 135, "digest": BARS.digest}
     assert card["threads"] == 1 and card["recipe"] == vars(train_pair.recipe("judge", BARS))
     with pytest.raises(Unavailable, match="no judge ships"):
         bars_accuracy(replace(BARS, digest="other data"))
+
+
+def test_an_fid_of_colour(kept: Path) -> None:
+    train_pair.train_extractor(BARS, silent)
+    noise = np.random.default_rng(0).integers(0, 256, BARS.test.x.shape, np.uint8)
+    real, bad = (
+        fid.measure(Evaluation(BARS, samples, BARS.test.u, torch.device("cpu"))).value
+        for samples in (BARS.test.x, noise)
+    )
+    assert 0 < 3 * real < bad
 
 
 def test_training_repeats_and_a_second_call_finds_it(kept: Path) -> None:
