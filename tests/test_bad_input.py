@@ -33,6 +33,9 @@ PLAIN = {
     "why of nothing": (("why", "mnist10k.flow.film.s0"), "there is no run under 'runs/' yet"),
     "sample into a wrong file": (("sample", "x", "--out", "x.jpg"), "must end in .png or .npz"),
     "sample into a missing folder": (("sample", "x", "--out", "no/x.png"), "does not exist"),
+    "folder of images without a folder": (("run", "-b", "flow", "-d", "image-folder"), "add --data-root DIR"),
+    "judge of no data set": (("judge", "train", "kmnits"), "did you mean 'kmnist'"),
+    "judge of no images": (("judge", "train", "image-folder", "--data-root", "."), "has no folder 'train'"),
     "list of nothing": (("list", "backbonse"), "did you mean 'backbones'"),
 }
 

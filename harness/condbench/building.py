@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from condbench.errors import UserError
 from condbench.model import Model
 from condbench.registry import Registry, resolve
 from condbench.results import Choice, PlannedCell
-from condbench.specs import Task
+from condbench.specs import DatasetSpec, Task
 from condbench.store import Run
 
 ENCODER_DIM = 128
@@ -37,9 +38,23 @@ def settle(threads: int, value: int) -> None:
 def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     """The cell's dataset."""
     choice = planned.cell.dataset
-    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
-    dataset: Dataset = resolve(entry.spec.target)(None if planned.data_root is None else Path(planned.data_root))
-    return dataset
+    spec = registry.datasets.get(f"{choice.distribution}:{choice.name}").spec
+    return load(spec, None if planned.data_root is None else Path(planned.data_root), planned.provenance.data)
+
+
+def load(spec: DatasetSpec, root: Path | None, digest: str) -> Dataset:
+    """A dataset with its digest, which is known to the caller.
+
+    Raises:
+        UserError: if the data are not to be had, or are not of the family that their spec says.
+    """
+    dataset: Dataset = resolve(spec.target)(root)
+    if dataset.family != (family := spec.family or spec.name):
+        raise UserError(
+            f"the data of '{spec.name}' are of the family '{dataset.family}' and its DatasetSpec says '{family}': mend "
+            "the plugin, e.g. by its spec's key family."
+        )
+    return replace(dataset, digest=digest)
 
 
 def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:

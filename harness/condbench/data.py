@@ -29,8 +29,9 @@ class Split:
 class Dataset:
     """A task with its real data.
 
-    ``family`` names what the images are of ("mnist"): extractors and judges are trained per family, and mnist10k
-    shares those of mnist. ``labels`` names the classes in order, for reports.
+    ``family`` names what the images are of ("mnist"): extractors and judges ship per family, and mnist10k shares those
+    of mnist. ``labels`` names the classes in order, for reports. ``digest`` identifies the data, as the plugin's
+    fingerprint says it; the harness fills it in.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Dataset:
     train: Split
     test: Split
     labels: tuple[str, ...] = ()
+    digest: str = ""

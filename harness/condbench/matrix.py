@@ -78,14 +78,20 @@ def current_provenance(
     """What a cell's result would depend on if it ran now, in this environment."""
     dataset, _, _ = _entries(cell, registry)
     involved = provenance.involved(cell, settings, registry)
-    metrics = [entry for entry in involved if isinstance(entry.spec, MetricSpec)]
     distributions = provenance.distributions(involved)
+    data = _digest(dataset.spec.fingerprint, data_root) if need_data else ""
+    family = dataset.spec.family or dataset.spec.name
+    weights = {
+        entry.qualified: _digest(entry.spec.assets, family, data)
+        for entry in involved
+        if isinstance(entry.spec, MetricSpec) and entry.spec.assets
+    }
     return Provenance(
         cell=cell,
         settings=settings,
         distributions=distributions,
-        data=_digest(dataset.spec.fingerprint, data_root) if need_data else "",
-        assets={entry.qualified: _digest(entry.spec.assets) for entry in metrics if entry.spec.assets},
+        data=data,
+        assets={metric: digest for metric, digest in weights.items() if digest},
         libraries=provenance.libraries(distributions),
         processor=machine.processor(settings.device),
     )
@@ -106,7 +112,7 @@ def _entries(cell: Cell, registry: Registry) -> tuple[Entry[DatasetSpec], Entry[
 
 
 @cache
-def _digest(reference: str, *arguments: Path | None) -> str:
+def _digest(reference: str, *arguments: Path | str | None) -> str:
     """What a plugin's digest function says, asked once per process."""
     return str(resolve(reference)(*arguments))
 

@@ -203,10 +203,14 @@ def _check_spec(spec: object, kind: type[Spec], hook: str) -> None:
         value = getattr(spec, field.name)
         if field.name in ("offers", "needs", "accepts", "models") and not isinstance(value, frozenset):
             raise BrokenPlugin(f"{field.name} of '{spec.name}' must be a frozenset, e.g. frozenset({{'class'}})")
-        if field.name in ("summary", "target", "unit", "suffix", "fingerprint") and not isinstance(value, str):
+        if field.name in ("summary", "target", "unit", "suffix", "fingerprint", "family") and not isinstance(
+            value, str
+        ):
             raise BrokenPlugin(f"{field.name} of '{spec.name}' must be text")
     references = {
-        key: value for key in ("target", "options", "fingerprint", "assets") if (value := getattr(spec, key, None))
+        key: value
+        for key in ("target", "options", "fingerprint", "assets", "trainer")
+        if (value := getattr(spec, key, None))
     }
     for key, reference in references.items():
         if not _TARGET.fullmatch(reference):

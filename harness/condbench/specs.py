@@ -109,13 +109,15 @@ class DatasetSpec:
     ``digest(root) -> str``, importable without torch, which identifies the data without reading them as arrays.
 
     Both take the ``--data-root`` folder or None and raise `condbench.errors.UserError` where the data are not to be
-    had. ``target_kind`` and ``condition_kinds`` let the matrix be planned without loading anything.
+    had. ``family`` (the name, if empty), ``target_kind`` and ``condition_kinds`` say what the loaded dataset will, so
+    that cells can be planned without loading anything.
     """
 
     name: str
     target: str
     fingerprint: str
     summary: str
+    family: str = ""
     target_kind: Kind = "image"
     condition_kinds: tuple[Kind, ...] = ("class",)
 
@@ -124,9 +126,12 @@ class DatasetSpec:
 class MetricSpec:
     """A measure of sample quality: ``target`` names ``measure(evaluation) -> Measurement``.
 
-    See `condbench.evaluation.Evaluation`. ``assets`` names a torch-free function ``() -> str``, a digest of the
-    weights that the metric depends on, which becomes part of a result's provenance; None if it depends on none. One
-    that is dear, or needs what not everybody has, is not measured ``by_default``, but where it is named.
+    See `condbench.evaluation.Evaluation`. A metric that depends on weights names in ``assets`` a torch-free function
+    ``(family, data) -> str``: the digest of those it uses for data of this family and with this digest, "" if there are
+    none; it becomes part of a result's provenance. Where weights can be made for any data, ``trainer`` names
+    ``train(dataset, report) -> str``, which `condbench judge train` calls: it makes them unless they are there, calls
+    ``report`` with its progress in [0, 1], and returns a line that says what there is. One that is dear, or needs what
+    not everybody has, is not measured ``by_default``, but where it is named.
     """
 
     name: str
@@ -135,6 +140,7 @@ class MetricSpec:
     unit: str
     better: Better
     assets: str | None = None
+    trainer: str | None = None
     by_default: bool = True
     paper: str = ""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from condbench import hookimpl
-from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, ExecutorSpec, MetricSpec
+from condbench.specs import BackboneSpec, ConditionerSpec, EncoderSpec, ExecutorSpec, MetricSpec
+from condbench_plugins.datasets.register import condbench_register_datasets as condbench_register_datasets
 
 _OPTIONS = "condbench_plugins.options"
 
@@ -208,30 +209,6 @@ def condbench_register_encoders() -> Iterable[EncoderSpec]:
 
 
 @hookimpl
-def condbench_register_datasets() -> Iterable[DatasetSpec]:
-    """Images with class labels."""
-    package = "condbench_plugins.datasets"
-    yield DatasetSpec(
-        name="mnist10k",
-        target=f"{package}.mnist10k:load",
-        fingerprint=f"{package}.mnist10k:digest",
-        summary="10,000 real handwritten digits, 28 x 28; ships with condbench",
-    )
-    yield DatasetSpec(
-        name="mnist",
-        target=f"{package}.mnist:load",
-        fingerprint=f"{package}.mnist:digest",
-        summary="70,000 handwritten digits, 28 x 28, from local IDX files or a download",
-    )
-    yield DatasetSpec(
-        name="fashion-mnist",
-        target=f"{package}.fashion_mnist:load",
-        fingerprint=f"{package}.fashion_mnist:digest",
-        summary="70,000 pictures of clothes, 28 x 28, from local IDX files, Debian's package or a download",
-    )
-
-
-@hookimpl
 def condbench_register_executors() -> Iterable[ExecutorSpec]:
     """Executors."""
     yield ExecutorSpec(
@@ -248,10 +225,11 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
     yield MetricSpec(
         name="fid",
         target=f"{package}.fid:measure",
-        summary="Fréchet distance to the train split on the features of the shipped extractor",
+        summary="Fréchet distance to the train split on the features of the data's extractor",
         unit="",
         better="lower",
         assets=f"{package}.assets:extractor_digest",
+        trainer=f"{package}.train_pair:train_extractor",
         paper="Heusel et al. 2017, arXiv:1706.08500",
     )
     yield MetricSpec(
@@ -261,6 +239,7 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         unit="",
         better="neither",
         assets=f"{package}.assets:extractor_digest",
+        trainer=f"{package}.train_pair:train_extractor",
     )
     yield MetricSpec(
         name="label_accuracy",
@@ -269,6 +248,7 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         unit="share",
         better="higher",
         assets=f"{package}.assets:judge_digest",
+        trainer=f"{package}.train_pair:train_judge",
     )
     yield MetricSpec(
         name="judge_accuracy",
@@ -277,6 +257,7 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         unit="share",
         better="neither",
         assets=f"{package}.assets:judge_digest",
+        trainer=f"{package}.train_pair:train_judge",
     )
     yield MetricSpec(
         name="bits_per_dimension",

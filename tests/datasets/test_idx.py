@@ -22,7 +22,7 @@ import torchvision
 from numpy.typing import NDArray
 
 from condbench.errors import UserError
-from condbench_plugins.datasets import fashion_mnist, idx, mnist
+from condbench_plugins.datasets import fashion_mnist, idx, kmnist, mnist
 
 RNG = np.random.default_rng(0)
 IMAGES = {"train": RNG.integers(0, 256, (30, 28, 28), np.uint8), "t10k": RNG.integers(0, 256, (20, 28, 28), np.uint8)}
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("offline")
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, an empty cache and no package of the operating system."""
     monkeypatch.setenv("CONDBENCH_CACHE", str(tmp_path / "cache"))
-    for name in ("MNIST", "FashionMNIST"):
+    for name in ("MNIST", "FashionMNIST", "KMNIST"):
         monkeypatch.setattr(getattr(torchvision.datasets, name), "mirrors", ["http://127.0.0.1:9/"])
     monkeypatch.setattr(fashion_mnist, "_SOURCE", replace(fashion_mnist._SOURCE, system=tmp_path / "system"))
 
@@ -63,6 +63,7 @@ def write(folder: Path, *, compressed: bool = False, labels: dict[str, NDArray[n
     [
         *((mnist, layout) for layout in (".", "mnist", "MNIST/raw")),
         *((fashion_mnist, layout) for layout in (".", "fashion-mnist", "FashionMNIST/raw")),
+        *((kmnist, layout) for layout in (".", "kmnist", "KMNIST/raw")),
     ],
 )
 def test_layouts(module: ModuleType, layout: str, compressed: bool, tmp_path: Path) -> None:
@@ -155,6 +156,12 @@ def test_another_datasets_files_are_refused(tmp_path: Path) -> None:
     fashion_mnist.load(tmp_path)
     with pytest.raises(UserError, match="holds fashion-mnist, not mnist"):
         mnist.digest(tmp_path)
+    with pytest.raises(UserError, match="holds fashion-mnist, not kmnist"):
+        kmnist.digest(tmp_path)
+
+
+def test_classes_are_those_of_torchvision() -> None:
+    assert kmnist._SOURCE.labels == tuple(torchvision.datasets.KMNIST.classes)
 
 
 def cut(folder: Path) -> None:

@@ -52,20 +52,21 @@ def test_extractor_and_judge_are_different_networks() -> None:
 
 def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(assets.WEIGHTS, tmp_path / "weights")
-    before = assets.judge_digest(), assets.extractor_digest()
+    before = assets.judge_digest("mnist", ""), assets.extractor_digest("mnist", "")
     monkeypatch.setattr(assets, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(classifiers, "WEIGHTS", tmp_path / "weights")
     file = tmp_path / "weights" / "judge-mnist.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"!")
     with pytest.raises(Unavailable, match="install condbench again"):
         classifiers.find_weights("judge", "mnist")
-    assert assets.judge_digest() != before[0]
-    assert assets.extractor_digest() == before[1]
+    assert assets.judge_digest("mnist", "") != before[0]
+    assert assets.extractor_digest("mnist", "") == before[1]
 
 
 def test_digests_need_no_torch() -> None:
     code = "import sys; from condbench_plugins.metrics.assets import *\n"
-    code += "extractor_digest(), judge_digest(); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code += "assert extractor_digest('mnist', '') and not judge_digest('birds', 'abc')\n"
+    code += "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

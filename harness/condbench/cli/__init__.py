@@ -17,6 +17,7 @@ import typer
 from condbench import __version__
 from condbench.cli.compare import compare
 from condbench.cli.export import export
+from condbench.cli.judge import judge
 from condbench.cli.list import list_
 from condbench.cli.plugins import plugins
 from condbench.cli.report import report
@@ -47,6 +48,7 @@ for name, verb in (
     ("why", why),
 ):
     app.command(name)(verb)
+app.add_typer(judge, name="judge")
 
 
 def _version(wanted: bool) -> None:

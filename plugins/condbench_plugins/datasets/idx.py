@@ -1,15 +1,13 @@
 """Datasets in the file format of MNIST (IDX), from a local folder or, where there is none, from torchvision's download.
 
-Called by `mnist` and `fashion_mnist`, which differ in names and places only. Nothing here imports torch until images
-are read or downloaded.
+Called by `mnist`, `fashion_mnist` and `kmnist`, which differ in names and places only. Nothing here imports torch until
+images are read or downloaded.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import re
-import socket
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from condbench.cache import cache_folder
 from condbench.data import Dataset, Split
 from condbench.errors import UserError
 from condbench.specs import Domain, Task
+from condbench_plugins.datasets import download
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +34,6 @@ _FIRST_TEST_LABELS = {
     bytes([7, 2, 1, 0, 4, 1, 4, 9, 5, 9]): "mnist",
     bytes([9, 2, 1, 1, 6, 1, 4, 6, 5, 7]): "fashion-mnist",
 }
-_DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer; urllib alone would wait for minutes
 
 
 @dataclass(frozen=True)
@@ -166,29 +164,20 @@ def _download(source: Source, home: Path) -> list[Path]:
     import torchvision
 
     target = home / source.folders[0]
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home) as folder:
+        with download.unfinished(home) as folder:
             getattr(torchvision.datasets, source.torchvision)(folder, download=True)
             target.mkdir(parents=True, exist_ok=True)
             for name in _FILES:
-                (Path(folder) / source.folders[0] / name).replace(target / name)
+                (folder / source.folders[0] / name).replace(target / name)
     except (OSError, RuntimeError) as error:
         _nowhere(source, home, error)
-    finally:
-        socket.setdefaulttimeout(patience)
     return [target / name for name in _FILES]
 
 
 def _nowhere(source: Source, home: Path, error: Exception) -> NoReturn:
-    # torchvision's last line quotes urllib's "<urlopen error [Errno 111] Connection refused>", a full disk is an
-    # "[Errno 28] No space left on device", a wrong checksum a sentence: the words in them will do.
-    last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    reason = re.sub(r"^(?:<urlopen error )?(?:\[[^]]*\] )?(.*?)[.>]?$", r"\1", last)
     package = f", or install Debian's package {source.package} and leave out --data-root" if source.package else ""
     raise UserError(
-        f"no data for {source.name}: '{home}' does not hold its four IDX files, and the download failed ({reason}); "
-        f"put them there, e.g. as '{home / source.folders[1] / _FILES[0]}.gz'{package}."
+        f"no data for {source.name}: '{home}' does not hold its four IDX files, and the download failed "
+        f"({download.reason(error)}); put them there, e.g. as '{home / source.folders[1] / _FILES[0]}.gz'{package}."
     ) from error

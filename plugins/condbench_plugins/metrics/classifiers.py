@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from condbench.batches import to_model_range
 from condbench.evaluation import Unavailable
 from condbench.specs import Domain
-from condbench_plugins.metrics.assets import WEIGHTS, Role, families, sha256
+from condbench_plugins.metrics.assets import WEIGHTS, Role, families, find, sha256
 
 
 class Extractor(nn.Module):
@@ -101,7 +102,7 @@ ARCHITECTURES: dict[Role, type[Classifier]] = {"extractor": Extractor, "judge": 
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one shipped network: their file, its SHA-256, and what images and classes they are for."""
+    """The weights of one network: their file, its SHA-256, and what images and classes they are for."""
 
     role: Role
     path: Path
@@ -110,24 +111,45 @@ class Weights:
     classes: int
 
 
-def find_weights(role: Role, family: str) -> Weights:
-    """The weights that ship for a family of data.
+def find_weights(role: Role, family: str, data: str = "", dataset: str = "DATASET") -> Weights:
+    """The weights that ship for a family of data, or else those trained for the data with this digest.
+
+    ``dataset`` is the name by which they could be trained.
 
     Raises:
-        Unavailable: if none ship for this family, or if the file is not the one that its card describes.
+        Unavailable: if there are none, or if the file is not the one that its card describes.
     """
-    if family not in families(role):
-        known = ", ".join(families(role))
-        raise Unavailable(f"no {role} ships for data of the family '{family}', only for: {known}")
-    path = WEIGHTS / f"{role}-{family}.safetensors"
-    card = json.loads(path.with_suffix(".json").read_text())
-    digest = sha256(path)
-    if digest != card["sha256"]:
+    path = find(role, family, data)
+    if path is None:
         raise Unavailable(
-            f"the weights {path.name} have the digest {digest[:12]} and not {card['sha256'][:12]} as shipped: "
-            "install condbench again"
+            f"no {role} ships for data of the family '{family}', only for: {', '.join(families(role))}; train one with "
+            f"`condbench judge train {dataset}`, with the run's --data-root if it has one"
+        )
+    card, digest = read_card(path), sha256(path)
+    if digest != card["sha256"]:
+        mend = "install condbench again" if path.parent == WEIGHTS else "train them anew with `condbench judge train`"
+        raise Unavailable(
+            f"the weights {path.name} have the digest {digest[:12]} and not {card['sha256'][:12]} as on their card: "
+            f"{mend}"
         )
     return Weights(role, path, digest, tuple(card["shape"]), card["classes"])
+
+
+def read_card(weights: Path) -> dict[str, Any]:
+    """What the card beside a file of weights says.
+
+    Raises:
+        Unavailable: if there is none that can be read.
+    """
+    path = weights.with_suffix(".json")
+    try:
+        card: dict[str, Any] = json.loads(path.read_text())
+        card["sha256"], card["shape"], card["classes"], card["test_accuracy"], card["test_images"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(
+            f"the card {path.name} of the weights cannot be read ({type(error).__name__}: {error})"
+        ) from error
+    return card
 
 
 def load(weights: Weights) -> Classifier:

@@ -17,12 +17,13 @@ _BATCH = 500  # large enough to be fast, small enough for any memory
 
 
 def weights_for(evaluation: Evaluation, role: Role) -> Weights:
-    """The shipped weights that suit the evaluation's dataset.
+    """The weights that suit the evaluation's dataset, shipped or trained for it.
 
     Raises:
         Unavailable: if there are none, or if the samples are not stored as the dataset's images are.
     """
-    target, samples = evaluation.dataset.task.target, evaluation.samples
+    dataset, samples = evaluation.dataset, evaluation.samples
+    target = dataset.task.target
     if target.kind != "image":
         raise Unavailable(f"this metric looks at images, and the task's x is of the kind '{target.kind}'")
     if samples.dtype != np.uint8 or samples.shape[1:] != target.shape:
@@ -30,7 +31,7 @@ def weights_for(evaluation: Evaluation, role: Role) -> Weights:
             f"samples must be uint8 of shape (N, {', '.join(map(str, target.shape))}); "
             f"these are {samples.dtype} of shape {samples.shape}"
         )
-    weights = find_weights(role, evaluation.dataset.family)
+    weights = find_weights(role, dataset.family, dataset.digest, dataset.name)
     if weights.shape != target.shape:
         raise Unavailable(f"the {role} was trained on images {weights.shape}; the task's are {target.shape}")
     return weights

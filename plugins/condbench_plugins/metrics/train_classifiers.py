@@ -1,4 +1,4 @@
-"""The recipe of the shipped extractors and judges.
+"""How extractors and judges are trained, and the recipes of the shipped ones.
 
     python -m condbench_plugins.metrics.train_classifiers mnist10k --out plugins/condbench_plugins/metrics/weights
 
@@ -13,19 +13,20 @@ import json
 import math
 import pkgutil
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.batches import to_model_range
 from condbench.data import Dataset, Split
+from condbench_plugins.datasets.register import condbench_register_datasets
 from condbench_plugins.metrics.assets import Role, sha256
 from condbench_plugins.metrics.classifiers import ARCHITECTURES, Classifier, Extractor
-from condbench_plugins.register import condbench_register_datasets
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,13 @@ RECIPES: dict[tuple[Role, str], Recipe] = {
 }
 
 
-def train(role: Role, dataset: Dataset, recipe: Recipe) -> Classifier:
-    """Train one classifier on the train split; returned in evaluation mode."""
+def train(
+    role: Role, dataset: Dataset, recipe: Recipe, *, bf16: bool = True, report: Callable[[float], None] = lambda _: None
+) -> Classifier:
+    """Train one classifier on the train split; returned in evaluation mode.
+
+    ``bf16`` multiplies in that precision, which a processor should do natively; ``report`` gets the progress in [0, 1].
+    """
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     network = ARCHITECTURES[role](dataset.task.target.shape[0], dataset.task.condition[0].size)
@@ -70,18 +76,19 @@ def train(role: Role, dataset: Dataset, recipe: Recipe) -> Classifier:
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, steps, pct_start=0.15)
     left = torch.empty(0, dtype=torch.int64)
-    for _ in range(steps):
+    for step in range(steps):
         if len(left) < recipe.batch_size:
             left = torch.randperm(len(x), generator=generator)
         index, left = left[: recipe.batch_size], left[recipe.batch_size :]
         batch = _warp(x[index], recipe, generator).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             logits = network(batch)
         loss = F.cross_entropy(logits.float(), labels[index], label_smoothing=recipe.smoothing)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
+        report((step + 1) / steps)
     network.eval()
     if isinstance(network, Extractor):
         _scale_features(network, dataset)
@@ -136,13 +143,18 @@ def _scale_features(extractor: Extractor, dataset: Dataset) -> None:
     extractor.head.weight.div_(factor)
 
 
-def write(role: Role, dataset: Dataset, recipe: Recipe, data_digest: str, out: Path) -> None:
-    """Train one classifier and write ``ROLE-FAMILY.safetensors`` and its card."""
-    start = time.perf_counter()
-    network = train(role, dataset, recipe)
-    seconds = time.perf_counter() - start
-    weights = out / f"{role}-{dataset.family}.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, weights)
+def write(
+    role: Role,
+    dataset: Dataset,
+    recipe: Recipe,
+    weights: Path,
+    *,
+    bf16: bool = True,
+    report: Callable[[float], None] = lambda _: None,
+) -> None:
+    """Train one classifier (see `train`) and write its weights, and its card beside them."""
+    network = train(role, dataset, recipe, bf16=bf16, report=report)
+    weights.write_bytes(save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
     card = {
         "role": role,
         "family": dataset.family,
@@ -151,19 +163,19 @@ def write(role: Role, dataset: Dataset, recipe: Recipe, data_digest: str, out: P
         "shape": dataset.task.target.shape,
         "classes": dataset.task.condition[0].size,
         "sha256": sha256(weights),
-        "trained_on": {"dataset": dataset.name, "images": len(dataset.train), "digest": data_digest},
+        "trained_on": {"dataset": dataset.name, "images": len(dataset.train), "digest": dataset.digest},
         "test_accuracy": round(accuracy(network, dataset), 4),
         "test_images": len(dataset.test),
         "recipe": asdict(recipe),
+        "precision": "bf16" if bf16 else "fp32",
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
     weights.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-    print(f"{weights.name}: test accuracy {card['test_accuracy']:.4f}, trained in {seconds:.0f} s")
 
 
 def main() -> None:
-    """Train the pair for one built-in dataset."""
+    """Train the pair that ships for one built-in dataset."""
     specs = {spec.name: spec for spec in condbench_register_datasets()}
     parser = argparse.ArgumentParser(description="train the extractor and the judge of a family of data")
     parser.add_argument("dataset", choices=sorted(specs))
@@ -173,10 +185,13 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     spec = specs[arguments.dataset]
-    dataset: Dataset = pkgutil.resolve_name(spec.target)(arguments.data_root)
-    data_digest: str = pkgutil.resolve_name(spec.fingerprint)(arguments.data_root)
+    loaded: Dataset = pkgutil.resolve_name(spec.target)(arguments.data_root)
+    dataset = replace(loaded, digest=pkgutil.resolve_name(spec.fingerprint)(arguments.data_root))
     for role in arguments.role or ARCHITECTURES:
-        write(role, dataset, RECIPES[role, dataset.family], data_digest, arguments.out)
+        weights = arguments.out / f"{role}-{dataset.family}.safetensors"
+        start = time.perf_counter()
+        write(role, dataset, RECIPES[role, dataset.family], weights)
+        print(f"{weights.name}: trained in {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

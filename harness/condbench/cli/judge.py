@@ -1,0 +1,61 @@
+"""`condbench judge`: the networks that metrics judge samples by, for data that none ship for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+judge = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@judge.callback()
+def _group() -> None:
+    """The networks that metrics judge samples by."""
+
+
+@judge.command()
+def train(
+    dataset: Annotated[str, typer.Argument(help="A dataset; `condbench list datasets`.")],
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder with data sets that do not ship.", file_okay=False, exists=True),
+    ] = None,
+) -> None:
+    """Train the judges of a dataset.
+
+    They learn from its train split, in a few minutes, and are kept: FID and label accuracy find them by the data's
+    digest.
+    """
+    from condbench.cli.installed import installed
+    from condbench.errors import UserError
+    from condbench.registry import resolve
+
+    registry = installed()
+    spec = registry.datasets.get(dataset).spec
+    trainers = dict.fromkeys(entry.spec.trainer for entry in registry.metrics if entry.spec.trainer)
+    if not trainers:
+        raise UserError("no metric that is installed can train its networks: see `condbench list metrics`.")
+    digest = resolve(spec.fingerprint)(data_root)
+
+    from condbench.building import load, settle
+
+    loaded = load(spec, data_root, digest)
+    for number, trainer in enumerate(trainers, 1):
+        settle(1, 0)  # one thread, so that the same data give the same weights on any number of cores
+        print(resolve(trainer)(loaded, _progress(f"training network {number} of {len(trainers)}")))
+
+
+def _progress(what: str) -> Callable[[float], None]:
+    """Says how far training is, on one line of a terminal that is written over; elsewhere it stays silent."""
+
+    def report(progress: float) -> None:
+        if sys.stderr.isatty():
+            print(
+                f"\r\x1b[K{what}: {progress:.0%}", end="" if progress < 1 else "\r\x1b[K", file=sys.stderr, flush=True
+            )
+
+    return report
