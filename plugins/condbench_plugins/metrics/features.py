@@ -63,7 +63,7 @@ def of_samples(evaluation: Evaluation, space: FeatureSpace) -> Tensor:
 
 
 def of_real(evaluation: Evaluation, space: FeatureSpace, split: SplitName) -> Tensor:
-    """The features (N, D) of a split's images, float32, on the CPU; computed once per evaluation, and kept if worth it."""
+    """The features (N, D) of a split's images, float32, on the CPU; once per evaluation, and kept if worth it."""
     images = getattr(evaluation.dataset, split).x
 
     def compute() -> Tensor:

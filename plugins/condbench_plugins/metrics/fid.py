@@ -49,8 +49,8 @@ def measure_floor(evaluation: Evaluation) -> Measurement:
 def measure_bias(evaluation: Evaluation) -> Measurement:
     """How much of the samples' FID is due to their count: what n draws from a Gaussian score against that Gaussian.
 
-    The Gaussian is the one with the samples' own mean and covariance; the value is the mean of thirty draws of n, with its
-    95 % t-interval. Real features are no Gaussian, so that this is the size of the bias and not a correction of it.
+    The Gaussian is the one with the samples' own mean and covariance; the value is the mean of thirty draws of n, with
+    its 95 % t-interval. Real features are no Gaussian, so that this is the size of the bias and not a correction of it.
 
     Raises:
         Unavailable: as for `measure`.
@@ -66,14 +66,10 @@ def measure_bias(evaluation: Evaluation) -> Measurement:
 
 def sample_statistics(evaluation: Evaluation, space: FeatureSpace) -> Arrays:
     """Mean and covariance of the samples' features; computed once per evaluation."""
-    return evaluation.shared(
-        f"condbench/statistics/{space.name}", lambda: statistics(of_samples(evaluation, space))
-    )
+    return evaluation.shared(f"condbench/statistics/{space.name}", lambda: statistics(of_samples(evaluation, space)))
 
 
-def real_statistics(
-    evaluation: Evaluation, space: FeatureSpace, split: SplitName, count: int | None = None
-) -> Arrays:
+def real_statistics(evaluation: Evaluation, space: FeatureSpace, split: SplitName, count: int | None = None) -> Arrays:
     """Mean and covariance of the features of a split's images, or of its first ``count``; shared between processes."""
     images = getattr(evaluation.dataset, split).x[:count]
     return cached(

@@ -1,8 +1,8 @@
 """FID on the features of a fixed random network, beside `fid` on those of a trained one.
 
-A number that a model could only lower by fooling two networks that have nothing in common. In per cent of the train
-split's total variance, as `fid` on the shipped extractors is by their own scale. The features are means over quarters of
-an image: they see strokes and textures rather than what an image shows.
+Whoever is good on both has not just fooled one network. In per cent of the train split's total variance, as `fid` on
+the shipped extractors is by their own scale. The features are means over quarters of an image: they see strokes and
+textures rather than what an image shows.
 """
 
 from __future__ import annotations

@@ -46,9 +46,7 @@ def measure(evaluation: Evaluation) -> Measurement:
     )
 
 
-def alike(
-    test: NDArray[np.int64], train: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+def alike(test: NDArray[np.int64], train: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
     """Positions in the test split, and disjoint draws of equally many of each label from the train split.
 
     Args:

@@ -39,7 +39,7 @@ def measure(evaluation: Evaluation) -> Measurement:
     if len(evaluation.samples) < least:  # before an hour of forward passes, not after it
         raise Unavailable(
             f"a covariance of {_LAYER} features needs more than {_LAYER} images, got {len(evaluation.samples)}: "
-            f"draw more, e.g. samples = 5000"
+            "draw more, e.g. samples = 5000"
         )
     space = _inception(evaluation)
     value = distance(sample_statistics(evaluation, space), real_statistics(evaluation, space, "train"))
@@ -52,9 +52,7 @@ def _inception(evaluation: Evaluation) -> FeatureSpace:
     def create() -> FeatureSpace:
         network, digest = _load(FeatureExtractorInceptionV3)
         network.to(evaluation.device)
-        return FeatureSpace(
-            "inception", digest, lambda images: network(images.expand(-1, 3, -1, -1))[0], batch=_BATCH
-        )
+        return FeatureSpace("inception", digest, lambda images: network(images.expand(-1, 3, -1, -1))[0], batch=_BATCH)
 
     return evaluation.shared("condbench/inception-features", create)
 
@@ -80,8 +78,8 @@ def _load(make: Callable[..., torch.nn.Module]) -> tuple[torch.nn.Module, str]:
             network = make(_NAME, [_LAYER], verbose=False)
         except (OSError, URLError) as error:
             raise Unavailable(
-                f"the weights of Inception are not here and could not be downloaded ({_line(error)}): set {VARIABLE} to a "
-                f"file of them, e.g. {VARIABLE}=~/{downloaded_file().name}"
+                f"the weights of Inception are not here and could not be downloaded ({_line(error)}): set {VARIABLE} "
+                f"to a file of them, e.g. {VARIABLE}=/data/{downloaded_file().name}"
             ) from None
         _check(path)
     return network.eval(), sha256(path)

@@ -1,8 +1,8 @@
 """FID label by label: whether the samples of each label look like the real images of that label.
 
-"Intra-FID" after Miyato & Koyama 2018 (arXiv:1802.05637, section 5): the distance between the samples that were asked to
-be of a label and the train images of it, averaged over labels. Other than `fid` it sees samples of the wrong label, and
-labels within which all samples look the same. A label has few samples, so its bias is larger than that of `fid`.
+"Intra-FID" after Miyato & Koyama 2018 (arXiv:1802.05637, section 5): the distance between the samples that were asked
+to be of a label and the train images of it, averaged over labels. Other than `fid` it sees samples of the wrong label,
+and labels within which all samples look the same. A label has few samples, so its bias is larger than that of `fid`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """KID: the squared maximum mean discrepancy between the features of samples and of real images.
 
-Binkowski et al. 2018 (arXiv:1801.01401): the kernel is (x.y / D + 1)^3, the estimate unbiased, so that other than FID it
-does not depend on the number of samples, and may fall below 0 where there is no difference. All samples are used,
+Binkowski et al. 2018 (arXiv:1801.01401): the kernel is (x.y / D + 1)^3, the estimate unbiased, so that other than FID
+it does not depend on the number of samples, and may fall below 0 where there is no difference. All samples are used,
 against as many train images, instead of the mean over random subsets that is common.
 """
 

@@ -22,7 +22,7 @@ from condbench_plugins.metrics.reference import cached
 SMALL, LARGE = 3, 5
 """The k-th nearest neighbours whose distances are radii: of precision and recall, and of density and coverage."""
 
-_BLOCK = 2**21  # numbers in a block: fits a processor's cache
+_BLOCK = 2**20  # numbers in a block: large enough for a product, small enough for a processor's cache
 _GROUP = 16  # reference images among which the nearest is found exactly
 
 
@@ -40,15 +40,15 @@ class Pairs:
     """What N samples and M real images have with each other; a ball is around one image, up to its k-th neighbour.
 
     ``in_real`` (N,): the sample is in some real image's `SMALL` ball. ``in_samples`` (M,): the real image is in some
-    sample's. ``balls`` (N,): how many real images' `LARGE` balls the sample is in. ``covered`` (M,): the real image's
-    `LARGE` ball holds a sample. The rest are sums of the kernel in float64: ``samples`` (N,) and ``real`` (M,) over the
-    others of the same set, ``samples_cross`` (N,) and ``real_cross`` (M,) over all of the other set.
+    sample's. ``balls`` (N,): how many real images' `LARGE` balls the sample is in. ``held`` (M,): how many samples the
+    real image's `LARGE` ball holds. The rest are sums of the kernel in float64: ``samples`` (N,) and ``real`` (M,) over
+    the others of the same set, ``samples_cross`` (N,) and ``real_cross`` (M,) over all of the other set.
     """
 
     in_real: Tensor
     in_samples: Tensor
     balls: Tensor
-    covered: Tensor
+    held: Tensor
     samples: Tensor
     real: Tensor
     samples_cross: Tensor
@@ -68,7 +68,9 @@ def pairs(evaluation: Evaluation) -> Pairs:
         samples = usable(of_samples(evaluation, space), LARGE + 1, purpose)
         rows = spread(len(samples), len(evaluation.dataset.train))
         real = usable(of_real(evaluation, space, "train")[rows], LARGE + 1, purpose)
-        return compare(samples.to(evaluation.device), real.to(evaluation.device), _real_own(evaluation, space, real, rows))
+        return compare(
+            samples.to(evaluation.device), real.to(evaluation.device), _real_own(evaluation, space, real, rows)
+        )
 
     return evaluation.shared("condbench/pairs", compute)
 
@@ -83,7 +85,7 @@ def compare(samples: Tensor, real: Tensor, real_own: Own | None = None) -> Pairs
     theirs = Own(*(values.to(real.device) for values in theirs))
     in_real, balls, samples_cross = [], [], []
     beyond = torch.full_like(theirs.small, torch.inf)  # how far outside of the samples' balls, at the nearest
-    nearest = torch.full_like(theirs.small, torch.inf)
+    held = torch.zeros_like(theirs.small, dtype=torch.int32)
     real_cross = torch.zeros_like(theirs.kernel)
     for rows, products in _blocks(samples, real):
         kernel = _kernel(products, samples.shape[1])
@@ -91,11 +93,12 @@ def compare(samples: Tensor, real: Tensor, real_own: Own | None = None) -> Pairs
         real_cross += kernel.sum(0).double()
         distances = _squared_distances(products, samples[rows], real)
         in_real.append((distances - theirs.small).amin(1) <= 0)
-        balls.append((distances <= theirs.large).sum(1))
-        nearest = torch.minimum(nearest, distances.amin(0))
+        within = (distances <= theirs.large).view(torch.uint8)
+        balls.append(within.sum(1, dtype=torch.int32))
+        held += within.sum(0, dtype=torch.int32)
         beyond = torch.minimum(beyond, (distances - ours.small[rows, None]).amin(0))
     found = (
-        torch.cat(in_real), beyond <= 0, torch.cat(balls), nearest <= theirs.large,
+        torch.cat(in_real), beyond <= 0, torch.cat(balls), held,
         ours.kernel, theirs.kernel, torch.cat(samples_cross), real_cross,
     )  # fmt: skip
     return Pairs(*(values.cpu() for values in found))
@@ -128,7 +131,7 @@ def nearest_distances(queries: Tensor, reference: Tensor) -> NDArray[np.float64]
     norms = padded.square().sum(1)
     grouped = padded.view(_GROUP, groups, -1)
     found = []
-    for some in queries.split(max(1, _BLOCK // len(padded))):
+    for some in torch.split(queries, max(1, _BLOCK // len(padded))):
         # The query's own norm is the same for all references: |y|^2 - 2 x.y orders them.
         order = torch.addmm(norms, some, padded.T, alpha=-2)
         group = order.view(len(some), _GROUP, groups).amin(1).argmin(1)

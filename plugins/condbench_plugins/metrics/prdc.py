@@ -5,7 +5,8 @@ A real image's ball reaches to its k-th nearest real image, a sample's to its k-
 coverage (Naeem et al. 2020, arXiv:2002.09797, k = 5) count balls of real images only, which outliers among the samples
 cannot enlarge. All samples against as many train images; each depends on that count, so compare at equal counts.
 
-Intervals are of the images that are counted, with the balls as they are.
+The intervals of the shares are of the images that are counted, with the balls as they are; drawing the balls anew as
+well moves precision no more than they say, coverage and recall up to a third more.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ def measure_recall(evaluation: Evaluation) -> Measurement:
 def measure_density(evaluation: Evaluation) -> Measurement:
     """The mean number of real images' balls that a sample lies in, over k; about 1 for real images, and may exceed it.
 
-    With the normal interval of a mean over samples.
+    Its 95 % interval is normal and has both parts of the deviation, that over samples and that over real images.
 
     Raises:
         Unavailable: as for `measure_precision`.
     """
-    counts = pairs(evaluation).balls.double() / LARGE
-    mean, n = float(counts.mean()), len(counts)
-    margin = NormalDist().inv_cdf(0.975) * float(counts.std()) / math.sqrt(n)
-    return Measurement(mean, n=n, low=max(0.0, mean - margin), high=mean + margin)
+    found = pairs(evaluation)
+    value, error = density(found.balls, found.held)
+    margin = NormalDist().inv_cdf(0.975) * error
+    return Measurement(value, n=len(found.balls), low=max(0.0, value - margin), high=value + margin)
 
 
 def measure_coverage(evaluation: Evaluation) -> Measurement:
@@ -58,7 +59,16 @@ def measure_coverage(evaluation: Evaluation) -> Measurement:
     Raises:
         Unavailable: as for `measure_precision`.
     """
-    return _share(pairs(evaluation).covered)
+    return _share(pairs(evaluation).held > 0)
+
+
+def density(balls: Tensor, held: Tensor) -> tuple[float, float]:
+    """Density and its standard error, from the number of balls that each of N samples is in, and of samples that each
+    of M balls holds."""
+    n, m = len(balls), len(held)
+    over_samples = float(balls.double().std()) / math.sqrt(n)
+    over_real = float(held.double().std()) * math.sqrt(m) / n
+    return float(balls.double().mean()) / LARGE, math.hypot(over_samples, over_real) / LARGE
 
 
 def _share(hits: Tensor) -> Measurement:
