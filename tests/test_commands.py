@@ -113,6 +113,19 @@ def test_a_skipped_cell_has_nothing_to_sample(condbench: Condbench) -> None:
     assert "has no trained model" in condbench.err
 
 
+def test_a_cells_samples_score_as_in_the_cell(condbench: Condbench) -> None:
+    """Without its model; only the number of threads may differ, and with it the last digits of sums."""
+    name = "mnist10k.gan.film.s0"
+    (cell,) = [cell for cell in condbench.first["cells"] if cell["name"] == name]
+    file = Path(condbench.first["run"]) / "cells" / name / "samples.npz"
+    scores = condbench.json("evaluate", str(file), "--dataset", "mnist10k", "-m", "fid,label_accuracy")
+    in_cell = {row["name"]: row for row in cell["metrics"]}
+    for row in scores["metrics"]:
+        assert row["value"] == pytest.approx(in_cell[row["name"]]["value"], rel=1e-4)
+        assert row["n"] == in_cell[row["name"]]["n"] == 200
+        assert row["table"] == in_cell[row["name"]]["table"]
+
+
 def test_why(condbench: Condbench) -> None:
     out = condbench("why", "mnist10k.gan.film.s0")
     assert "mnist10k.gan.film.s0: ok" in out and "nothing that it depends on has changed" in out

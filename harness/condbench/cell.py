@@ -7,9 +7,7 @@ It always leaves a result.json, whose state says how it went, unless the process
 from __future__ import annotations
 
 import datetime
-import io
 import json
-import math
 import os
 import resource
 import signal
@@ -33,13 +31,15 @@ from condbench.building import build, load_dataset, settle
 from condbench.conditioning import Condition
 from condbench.data import Dataset, Split
 from condbench.errors import Diverged, UserError
-from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
+from condbench.evaluation import Evaluation, Unavailable
+from condbench.measuring import measure, metric_row
 from condbench.model import Model
+from condbench.npz import write_npz
 from condbench.peak import matrix_rate
 from condbench.provenance import distributions, involved, seed
-from condbench.registry import Registry, installed, resolve
+from condbench.registry import Registry, installed
 from condbench.results import TOLERANCE, CellResult, Guided, MetricRow, PlannedCell, Size, State
-from condbench.specs import Better, MetricSpec
+from condbench.specs import Better
 from condbench.store import Run, write_atomically
 
 Report = Callable[[str, float], None]
@@ -184,7 +184,7 @@ class Life:
     def _measure(self, model: Model, drawn: sampling.Samples, dataset: Dataset) -> None:
         labels = self._asked(dataset)[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
-            write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
+            write_atomically(self.path / "samples.npz", write_npz(drawn.x, labels))
             write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels, dataset.task.condition[0].size))
         self.metrics += self._rows(self.settings.metrics, model, drawn, dataset)
 
@@ -196,34 +196,20 @@ class Life:
                 drawn = self._draw(model, dataset, "guide")
             except Diverged as error:  # too strong a scale says nothing against the cell
                 specs = [self.registry.metrics.get(name).spec for name in self.settings.guidance_metrics]
-                rows = [_metric_row(spec, Unavailable(str(error))) for spec in specs]
+                rows = [metric_row(spec, Unavailable(str(error))) for spec in specs]
             else:
-                rows = list(self._rows(self.settings.guidance_metrics, model, drawn, dataset))
+                rows = self._rows(self.settings.guidance_metrics, model, drawn, dataset)
             self.guided.append(Guided(scale=scale, metrics=tuple(rows)))
 
-    def _rows(
-        self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset
-    ) -> Iterator[MetricRow]:
+    def _rows(self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset) -> list[MetricRow]:
         """What metric plugins say of samples."""
-        entries = [self.registry.metrics.get(name) for name in metrics]
         device = torch.device(self.settings.device)
         evaluation = Evaluation(dataset, drawn.x, self._asked(dataset), device, model, seed(self.cell, "measure"))
-        measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
-        for entry in entries:
-            yield _metric_row(entry.spec, measured[entry.qualified])
+        return measure(evaluation, [self.registry.metrics.get(name) for name in metrics])
 
     def _asked(self, dataset: Dataset) -> tuple[NDArray[np.generic], ...]:
         """The conditions that samples are drawn for, as they are stored."""
         return tuple(part[cycled(dataset.test, self.settings.samples)] for part in dataset.test.u)
-
-
-def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:
-    row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better, summary=spec.summary)
-    if isinstance(outcome, Unavailable):
-        return row.model_copy(update={"reason": str(outcome)})
-    if not math.isfinite(outcome.value):
-        return row.model_copy(update={"n": outcome.n, "reason": f"its value is {outcome.value}"})
-    return row.model_copy(update=asdict(outcome))
 
 
 def asked_for(dataset: Dataset, count: int) -> Condition:
@@ -235,17 +221,6 @@ def asked_for(dataset: Dataset, count: int) -> Condition:
 def cycled(split: Split, count: int) -> NDArray[np.int64]:
     """The first ``count`` positions of a split, starting over where it has fewer."""
     return np.arange(count) % len(split)
-
-
-def images_npz(images: NDArray[np.generic], labels: NDArray[np.generic] | None) -> bytes:
-    """Samples (N, C, H, W) as a compressed npz: ``images`` (N, H, W, C) and, for classes, ``labels`` (N,)."""
-    buffer = io.BytesIO()
-    images = images.transpose(0, 2, 3, 1)
-    if labels is None:
-        np.savez_compressed(buffer, images=images)
-    else:
-        np.savez_compressed(buffer, images=images, labels=labels)
-    return buffer.getvalue()
 
 
 def _peak_memory(device: str) -> float:

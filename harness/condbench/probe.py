@@ -19,10 +19,11 @@ from condbench.batches import Batches, from_model_range
 from condbench.building import build, load_dataset, settle
 from condbench.cell import asked_for, cycled
 from condbench.data import Dataset
-from condbench.evaluation import Evaluation, evaluate
+from condbench.evaluation import Evaluation
 from condbench.flops import count_flops
+from condbench.measuring import measure
 from condbench.probing import Leg, Probe, Question
-from condbench.registry import Registry, installed, resolve
+from condbench.registry import Registry, installed
 from condbench.training import Stepper
 
 _WARM_UP, _TIMED = 2, 5  # steps
@@ -116,8 +117,7 @@ class _Bench:
         samples = x.numpy()[at % len(x)]
         u = tuple(part[at] for part in self.dataset.test.u)
         evaluation = Evaluation(self.dataset, samples, u, self.model.device, self.model)
-        entries = [self.registry.metrics.get(name) for name in settings.metrics]
-        evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
+        measure(evaluation, [self.registry.metrics.get(name) for name in settings.metrics])
 
 
 def _limit_memory(allowed: int) -> None:

@@ -271,6 +271,14 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         assets=f"{package}.assets:judge_digest",
     )
     yield MetricSpec(
+        name="label_accuracy_worst",
+        target=f"{package}.label_accuracy:measure_worst",
+        summary="label accuracy of the label that is obeyed least",
+        unit="share",
+        better="higher",
+        assets=f"{package}.assets:judge_digest",
+    )
+    yield MetricSpec(
         name="judge_accuracy",
         target=f"{package}.label_accuracy:measure_judge",
         summary="share of real test images that the judge classifies correctly",

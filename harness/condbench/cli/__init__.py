@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from condbench import __version__
+from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
 from condbench.cli.list import list_
 from condbench.cli.plugins import plugins
@@ -41,6 +42,7 @@ for name, verb in (
     ("plugins", plugins),
     ("report", report),
     ("export", export),
+    ("evaluate", evaluate),
     ("sample", sample),
     ("why", why),
 ):

@@ -43,11 +43,16 @@ def print_summary(results: Sequence[CellResult]) -> None:
 
 
 def format_value(result: CellResult, name: str) -> str:
-    """A metric to three digits, or a dash."""
+    """A metric of a result, or a dash."""
     row = result.metric(name)
-    if row is None or row.value is None:
+    return format_number(None if row is None else row.value)
+
+
+def format_number(value: float | None) -> str:
+    """A number to three digits, or a dash."""
+    if value is None:
         return "-"
-    return f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _print_large(results: Sequence[CellResult]) -> None:

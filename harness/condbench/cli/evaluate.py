@@ -1,0 +1,117 @@
+"""`condbench evaluate`: score anybody's samples against a data set; no model is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from condbench.registry import Entry
+    from condbench.results import MetricRow, Scores
+    from condbench.specs import DatasetSpec, MetricSpec
+
+_SMALL = 20  # rows and columns: about what a terminal shows of a table
+
+
+def evaluate(
+    file: Annotated[Path, typer.Argument(metavar="FILE.npz", help="Arrays images and, for classes, labels.")],
+    dataset: Annotated[str, typer.Option("-d", "--dataset", metavar="NAME", help="The real data to compare with.")],
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder with data sets that do not ship.", file_okay=False, exists=True)
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("-m", "--metric", metavar="NAME,…", help="Metrics; all default ones if left out."),
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score samples from anywhere: an npz of images (uint8) and the labels that they were drawn for."""
+    from condbench.cli.installed import installed
+    from condbench.errors import UserError
+    from condbench.machine import choose_device
+    from condbench.matrix import select_metrics
+
+    registry = installed()
+    entry = registry.datasets.get(dataset)
+    metrics = select_metrics(metric or ["*"], registry)
+    device = choose_device(device)
+    if not file.is_file():  # before torch and the data are loaded, which takes seconds
+        raise UserError(f"there is no file '{file}': name an npz file, e.g. one by `condbench sample --out x.npz`.")
+    scores = _score(file, entry, data_root, metrics, device)
+    print(scores.model_dump_json(indent=1)) if as_json else _print(scores.metrics)
+
+
+def _score(
+    file: Path, entry: Entry[DatasetSpec], data_root: Path | None, metrics: Sequence[Entry[MetricSpec]], device: str
+) -> Scores:
+    """Read, check, measure."""
+    import torch
+
+    from condbench import provenance
+    from condbench.building import settle
+    from condbench.data import Dataset
+    from condbench.evaluation import Evaluation
+    from condbench.machine import processor
+    from condbench.measuring import measure
+    from condbench.npz import read_npz
+    from condbench.registry import resolve
+    from condbench.results import Scores
+
+    settle(torch.get_num_threads(), 0)
+    real: Dataset = resolve(entry.spec.target)(data_root)
+    images, labels = read_npz(file, real)
+    print(
+        f"{len(images):,} images of {file} against {real.name} ({len(real.train):,} train, {len(real.test):,} test)",
+        file=sys.stderr,
+    )
+    rows = measure(Evaluation(real, images, () if labels is None else (labels,), torch.device(device)), metrics)
+    return Scores(
+        file=str(file),
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        images=len(images),
+        dataset=entry.qualified,
+        data=provenance.digest(entry.spec.fingerprint, data_root),
+        distributions=provenance.distributions([entry, *metrics]),
+        assets=provenance.assets(metrics),
+        libraries=provenance.libraries(),
+        device=device,
+        processor=processor(device),
+        threads=torch.get_num_threads(),
+        metrics=tuple(rows),
+    )
+
+
+def _print(rows: Sequence[MetricRow]) -> None:
+    """A line per metric, then the parts that values are made of, where they are few."""
+    from condbench.cli.tables import format_number, print_table
+
+    print_table(
+        ("metric", "value", "interval", "n", "unit", "note"),
+        [
+            (
+                row.name,
+                format_number(row.value),
+                "-" if row.low is None else f"{format_number(row.low)} to {format_number(row.high)}",
+                "-" if row.n is None else f"{row.n:,}",
+                row.unit,
+                row.reason or row.note,
+            )
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if row.table is None:
+            continue
+        if max(len(row.table.rows), len(row.table.columns)) > _SMALL:
+            print(f"the parts of {row.name} ({row.table.title}) are many: --json has them", file=sys.stderr)
+            continue
+        print(f"\n{row.name}: {row.table.title}")
+        lines = zip(row.table.rows, row.table.values, strict=True)
+        print_table(("", *row.table.columns), [(name, *map(format_number, values)) for name, values in lines])
