@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,14 +54,6 @@ def test_a_table_for_the_eye(condbench: Condbench, samples: Path) -> None:
     assert "300 images of x.npz against mnist10k (8,004 train, 1,996 test)" in condbench.err
 
 
-def test_labels_may_be_missing(condbench: Condbench) -> None:
-    np.savez(condbench.cwd / "x.npz", images=mnist10k.load(None).test.x[:20, 0])
-    scores = condbench.json("evaluate", "x.npz", "-d", "mnist10k", "-m", "label_accuracy,judge_accuracy")
-    accuracy, judge = scores["metrics"]
-    assert "no labels were given" in accuracy["reason"] and accuracy["value"] is None
-    assert judge["value"] > 0.98, "which needs none"
-
-
 MISTAKES = {
     "no file": (("nowhere.npz", "-d", "mnist10k"), "there is no file 'nowhere.npz'"),
     "no such data": (("x.npz", "-d", "mnist10"), "did you mean 'mnist10k'"),
@@ -82,37 +73,18 @@ def test_a_mistake_is_one_sentence(condbench: Condbench, mistake: str) -> None:
     assert condbench.out == ""
 
 
-def test_planning_an_evaluation_imports_no_torch(condbench: Condbench) -> None:
-    """A mistake in the command line is told at once."""
+def test_a_mistake_is_found_before_torch_is_loaded(condbench: Condbench) -> None:
+    np.savez(condbench.cwd / "x.npz", images=np.zeros((1, 28, 28)))
     program = """
 import sys
 from condbench.cli import app
 try:
-    app(["evaluate", "nowhere.npz", "-d", "mnist10k"], standalone_mode=False)
+    app(["evaluate", "x.npz", "-d", "mnist10k"], standalone_mode=False)
 except Exception as error:
     print(type(error).__name__, "torch" in sys.modules)
 """
-    environment = condbench.environment
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["UserError", "False"]
-
-
-def test_a_metrics_bug_costs_the_others_nothing(condbench: Condbench, samples: Path) -> None:
-    condbench.plant(
-        "shaky",
-        """
-from condbench import hookimpl
-from condbench.specs import MetricSpec
-
-@hookimpl
-def condbench_register_metrics():
-    yield MetricSpec(name="shaky", target="shaky:measure", summary="", unit="", better="lower")
-
-def measure(evaluation):
-    raise ZeroDivisionError("oh")
-""",
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, cwd=condbench.cwd, env=condbench.environment, capture_output=True, text=True, check=True
     )
-    arguments = ("evaluate", "x.npz", "-d", "mnist10k", "-m", "shaky,judge_accuracy", "--json")
-    shaky, judge = json.loads(condbench(*arguments))["metrics"]
-    assert shaky["reason"].startswith("it raised ZeroDivisionError: oh") and "Traceback" in condbench.err
-    assert judge["value"] > 0.98
+    assert done.stdout.split() == ["UserError", "False"]

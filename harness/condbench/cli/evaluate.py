@@ -12,9 +12,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from condbench.registry import Entry
-    from condbench.results import MetricRow, Scores
-    from condbench.specs import DatasetSpec, MetricSpec
+    from condbench.data import Dataset
+    from condbench.results import MetricRow
 
 _SMALL = 20  # rows and columns: about what a terminal shows of a table
 
@@ -33,46 +32,35 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
     """Score samples from anywhere: an npz of images (uint8) and the labels that they were drawn for."""
+    from condbench import provenance
     from condbench.cli.installed import installed
-    from condbench.errors import UserError
-    from condbench.machine import choose_device
+    from condbench.machine import choose_device, processor
     from condbench.matrix import select_metrics
+    from condbench.npz import read_npz
+    from condbench.registry import resolve
+    from condbench.results import Scores
 
     registry = installed()
     entry = registry.datasets.get(dataset)
     metrics = select_metrics(metric or ["*"], registry)
     device = choose_device(device)
-    if not file.is_file():  # before torch and the data are loaded, which takes seconds
-        raise UserError(f"there is no file '{file}': name an npz file, e.g. one by `condbench sample --out x.npz`.")
-    scores = _score(file, entry, data_root, metrics, device)
-    print(scores.model_dump_json(indent=1)) if as_json else _print(scores.metrics)
-
-
-def _score(
-    file: Path, entry: Entry[DatasetSpec], data_root: Path | None, metrics: Sequence[Entry[MetricSpec]], device: str
-) -> Scores:
-    """Read, check, measure."""
-    import torch
-
-    from condbench import provenance
-    from condbench.building import settle
-    from condbench.data import Dataset
-    from condbench.evaluation import Evaluation
-    from condbench.machine import processor
-    from condbench.measuring import measure
-    from condbench.npz import read_npz
-    from condbench.registry import resolve
-    from condbench.results import Scores
-
-    settle(torch.get_num_threads(), 0)
     real: Dataset = resolve(entry.spec.target)(data_root)
     images, labels = read_npz(file, real)
-    print(
-        f"{len(images):,} images of {file} against {real.name} ({len(real.train):,} train, {len(real.test):,} test)",
-        file=sys.stderr,
-    )
+    splits = f"{len(real.train):,} train, {len(real.test):,} test"
+    print(f"{len(images):,} images of {file} against {real.name} ({splits})", file=sys.stderr)
+
+    import torch  # what is wrong with the command or the file was said by now, at once
+
+    from condbench.building import settle
+    from condbench.evaluation import Evaluation
+    from condbench.measuring import measure
+
+    settle(torch.get_num_threads(), 0)
     rows = measure(Evaluation(real, images, () if labels is None else (labels,), torch.device(device)), metrics)
-    return Scores(
+    if not as_json:
+        _print(rows)
+        return
+    scores = Scores(
         file=str(file),
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         images=len(images),
@@ -86,6 +74,7 @@ def _score(
         threads=torch.get_num_threads(),
         metrics=tuple(rows),
     )
+    print(scores.model_dump_json(indent=1))
 
 
 def _print(rows: Sequence[MetricRow]) -> None:
