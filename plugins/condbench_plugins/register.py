@@ -287,6 +287,15 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         assets=f"{package}.assets:judge_digest",
     )
     yield MetricSpec(
+        name="classification_accuracy_score",
+        target=f"{package}.classification_accuracy_score:measure",
+        summary="share of real test images that a classifier trained on the samples classifies correctly",
+        unit="share",
+        better="higher",
+        by_default=False,
+        paper="Ravuri & Vinyals 2019, arXiv:1905.10887",
+    )
+    yield MetricSpec(
         name="bits_per_dimension",
         target=f"{package}.bits_per_dimension:measure",
         summary="bits that the model needs for a number of a real test image, given its condition",

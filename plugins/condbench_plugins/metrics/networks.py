@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condbench.evaluation import Evaluation, Unavailable
+from condbench.specs import Domain
 from condbench_plugins.metrics.assets import Role
 from condbench_plugins.metrics.classifiers import Weights, find_weights
 
@@ -22,6 +23,19 @@ def weights_for(evaluation: Evaluation, role: Role) -> Weights:
     Raises:
         Unavailable: if there are none, or if the samples are not stored as the dataset's images are.
     """
+    target = image_domain(evaluation)
+    weights = find_weights(role, evaluation.dataset.family)
+    if weights.shape != target.shape:
+        raise Unavailable(f"the {role} was trained on images {weights.shape}; the task's are {target.shape}")
+    return weights
+
+
+def image_domain(evaluation: Evaluation) -> Domain:
+    """The domain of the task's images, which the samples must belong to.
+
+    Raises:
+        Unavailable: if x is no image, or if the samples are not stored as the dataset's images are.
+    """
     target, samples = evaluation.dataset.task.target, evaluation.samples
     if target.kind != "image":
         raise Unavailable(f"this metric looks at images, and the task's x is of the kind '{target.kind}'")
@@ -30,10 +44,7 @@ def weights_for(evaluation: Evaluation, role: Role) -> Weights:
             f"samples must be uint8 of shape (N, {', '.join(map(str, target.shape))}); "
             f"these are {samples.dtype} of shape {samples.shape}"
         )
-    weights = find_weights(role, evaluation.dataset.family)
-    if weights.shape != target.shape:
-        raise Unavailable(f"the {role} was trained on images {weights.shape}; the task's are {target.shape}")
-    return weights
+    return target
 
 
 @torch.inference_mode()
