@@ -30,6 +30,7 @@ from condbench.batches import Batches, conditions
 from condbench.building import build, load_dataset, settle
 from condbench.conditioning import Condition
 from condbench.data import Dataset, Split
+from condbench.energy import energy_meter
 from condbench.errors import Diverged, UserError
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.measuring import measure, metric_row
@@ -118,6 +119,13 @@ class Life:
         bf16 = self.settings.precision == "bf16"
         rate = matrix_rate(model.device, bf16=bf16)
         torch.manual_seed(seed(self.cell, "train"))
+        meter = energy_meter(self.settings.device)
+
+        def report(progress: float) -> None:
+            self.report("train", progress)
+            if meter:
+                meter.tick()
+
         done = training.train(
             model,
             iter(batches),
@@ -126,13 +134,15 @@ class Life:
             generator=torch.Generator().manual_seed(seed(self.cell, "dropout")),
             bf16=bf16,
             compiled=self.settings.compile,
-            report=lambda progress: self.report("train", progress),
+            report=report,
         )
         self.ended_by = done.ended_by
         self._row("training_flops", done.spent.flops, "FLOP", "neither")
         self._row("training_samples", done.spent.samples, "images", "neither")
         self._row("training_seconds", done.spent.seconds, "s", "neither")
         self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher")
+        if meter:
+            self._row("training_energy", meter.read() / done.spent.samples, "J/image", "lower")
         self._row("flops_per_image", done.flops_per_image, "FLOP/image", "neither")
         self._row("matrix_rate", rate, "FLOP/s", "neither")
         self._row("model_flop_utilisation", done.spent.flops / done.spent.seconds / rate, "share", "higher")
@@ -179,6 +189,9 @@ class Life:
         drawn = self._draw(model, dataset, "sample")
         self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.timed)
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
+        u = asked_for(dataset, 4 * max(sampling.LATENCY_BATCHES))
+        bf16 = self.settings.precision == "bf16"
+        self.metrics.append(sampling.latency(model, u, seed(self.cell, "latency"), bf16=bf16))
         return drawn
 
     def _measure(self, model: Model, drawn: sampling.Samples, dataset: Dataset) -> None:

@@ -24,9 +24,9 @@ S = TypeVar("S", bound=Spec)
 OWN_ROWS = (
     *("training_flops", "training_samples", "training_seconds", "training_throughput", "parameters"),
     *("flops_per_image", "model_flop_utilisation", "matrix_rate"),
-    *("sampling_throughput", "network_evaluations", "peak_memory"),
+    *("sampling_throughput", "sampling_latency", "network_evaluations", "peak_memory", "training_energy"),
 )
-"""The metrics that every cell has, whatever plugins measure besides."""
+"""The metrics that are the harness's own, whatever plugins measure besides."""
 
 CAPABILITIES = {
     "positions": "features with positions that a site may mix",

@@ -1,8 +1,9 @@
-"""Intervals of what was measured; called by metrics and reports."""
+"""Intervals and percentiles of what was measured; called by the harness, metrics and reports."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 
@@ -29,3 +30,20 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return low, high
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The value that ``percent`` % of all values are below, between order statistics; None if they are too few to say.
+
+    The 99th needs 100 values: of fewer, not one is expected beyond it.
+
+    Args:
+        values: in any order.
+        percent: in (0, 100).
+    """
+    if len(values) * min(percent, 100 - percent) < 100:
+        return None
+    at = (len(values) - 1) * percent / 100
+    below = math.floor(at)
+    low, high = sorted(values)[below : below + 2] if below + 1 < len(values) else (max(values),) * 2
+    return low + (high - low) * (at - below)
