@@ -47,12 +47,16 @@ def test_a_cells_measures(condbench: Condbench) -> None:
     rows = {row["name"]: row for row in cell["metrics"]}
     assert rows.keys() >= {
         "fid", "fid_floor", "label_accuracy", "parameters", "training_flops", "training_samples", "training_seconds",
-        "training_throughput", "sampling_throughput", "network_evaluations", "peak_memory",
+        "training_throughput", "sampling_throughput", "sampling_latency", "network_evaluations", "peak_memory",
         "flops_per_image", "model_flop_utilisation", "matrix_rate",
     }  # fmt: skip
     assert rows["training_samples"]["value"] >= 800
     assert rows["fid"]["n"] == rows["fid_floor"]["n"] == 200
     assert rows["network_evaluations"]["value"] == 1, "a GAN samples in one evaluation"
+    latency = rows["sampling_latency"]
+    (p50, p90, *_, n), (_, _, _, rate, _) = latency["table"]["values"]
+    assert latency["value"] == p50 <= p90 and latency["n"] == n >= 10, "a GAN's call takes milliseconds"
+    assert rate > 1 / p50, "64 at once come faster than one after the other"
     assert 1e8 < rows["peak_memory"]["value"] < 4 * 2**30
     assert cell["ended_by"] == "samples"
     assert set(cell["stages"]) == {"build", "train", "sample", "measure"}
@@ -111,6 +115,19 @@ def test_sample_into_a_picture(condbench: Condbench) -> None:
 def test_a_skipped_cell_has_nothing_to_sample(condbench: Condbench) -> None:
     condbench("sample", "mnist10k.ar.adain.s0", "--out", "x.png", code=2)
     assert "has no trained model" in condbench.err
+
+
+def test_a_cells_samples_score_as_in_the_cell(condbench: Condbench) -> None:
+    """Without its model; only the number of threads may differ, and with it the last digits of sums."""
+    name = "mnist10k.gan.film.s0"
+    (cell,) = [cell for cell in condbench.first["cells"] if cell["name"] == name]
+    file = Path(condbench.first["run"]) / "cells" / name / "samples.npz"
+    scores = condbench.json("evaluate", str(file), "--dataset", "mnist10k", "-m", "fid,label_accuracy")
+    in_cell = {row["name"]: row for row in cell["metrics"]}
+    for row in scores["metrics"]:
+        assert row["value"] == pytest.approx(in_cell[row["name"]]["value"], rel=1e-4)
+        assert row["n"] == in_cell[row["name"]]["n"] == 200
+        assert row["table"] == in_cell[row["name"]]["table"]
 
 
 def test_why(condbench: Condbench) -> None:

@@ -124,6 +124,7 @@ def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seco
         + probe.build_seconds
         + sum(leg.counting_seconds - leg.seconds_per_step for leg in probe.legs)
         + samplings * settings.samples * probe.seconds_per_sample
+        + probe.latency_seconds
         + measuring_seconds
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from condbench.conditioning import Conditioned, ConditionEncoder, Conditioner, Wrap
-from condbench.data import Dataset
+from condbench.data import Dataset, load
 from condbench.errors import UserError
 from condbench.model import Model
 from condbench.registry import Registry, resolve
 from condbench.results import Choice, PlannedCell
-from condbench.specs import DatasetSpec, Task
+from condbench.specs import Task
 from condbench.store import Run
 
 ENCODER_DIM = 128
@@ -40,21 +39,6 @@ def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     choice = planned.cell.dataset
     spec = registry.datasets.get(f"{choice.distribution}:{choice.name}").spec
     return load(spec, None if planned.data_root is None else Path(planned.data_root), planned.provenance.data)
-
-
-def load(spec: DatasetSpec, root: Path | None, digest: str) -> Dataset:
-    """A dataset with its digest, which is known to the caller.
-
-    Raises:
-        UserError: if the data are not to be had, or are not of the family that their spec says.
-    """
-    dataset: Dataset = resolve(spec.target)(root)
-    if dataset.family != (family := spec.family or spec.name):
-        raise UserError(
-            f"the data of '{spec.name}' are of the family '{dataset.family}' and its DatasetSpec says '{family}': mend "
-            "the plugin, e.g. by its spec's key family."
-        )
-    return replace(dataset, digest=digest)
 
 
 def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:

@@ -7,9 +7,7 @@ It always leaves a result.json, whose state says how it went, unless the process
 from __future__ import annotations
 
 import datetime
-import io
 import json
-import math
 import os
 import resource
 import signal
@@ -32,14 +30,17 @@ from condbench.batches import Batches, conditions
 from condbench.building import build, load_dataset, settle
 from condbench.conditioning import Condition
 from condbench.data import Dataset, Split
+from condbench.energy import energy_meter
 from condbench.errors import Diverged, UserError
-from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
+from condbench.evaluation import Evaluation, Unavailable
+from condbench.measuring import measure, metric_row
 from condbench.model import Model
+from condbench.npz import write_npz
 from condbench.peak import matrix_rate
 from condbench.provenance import distributions, involved, seed
-from condbench.registry import Registry, installed, resolve
+from condbench.registry import Registry, installed
 from condbench.results import TOLERANCE, CellResult, Checkpoint, Guided, MetricRow, PlannedCell, Size, State
-from condbench.specs import Better, MetricSpec
+from condbench.specs import Better
 from condbench.store import Run, write_atomically
 
 Report = Callable[[str, float], None]
@@ -123,6 +124,13 @@ class Life:
         bf16 = self.settings.precision == "bf16"
         rate = matrix_rate(model.device, bf16=bf16)
         torch.manual_seed(seed(self.cell, "train"))
+        meter = energy_meter(self.settings.device)
+
+        def report(progress: float) -> None:
+            self.report("train", progress)
+            if meter:
+                meter.tick()
+
         done = training.train(
             model,
             iter(batches),
@@ -132,13 +140,15 @@ class Life:
             bf16=bf16,
             compiled=self.settings.compile,
             snapshots=self.settings.checkpoint_shares,
-            report=lambda progress: self.report("train", progress),
+            report=report,
         )
         self.ended_by = done.ended_by
         self._row("training_flops", done.spent.flops, "FLOP", "neither")
         self._row("training_samples", done.spent.samples, "images", "neither")
         self._row("training_seconds", done.spent.seconds, "s", "neither")
         self._row("training_throughput", done.spent.samples / done.spent.seconds, "images/s", "higher")
+        if meter:
+            self._row("training_energy", meter.read() / done.spent.samples, "J/image", "lower")
         self._row("flops_per_image", done.flops_per_image, "FLOP/image", "neither")
         self._row("matrix_rate", rate, "FLOP/s", "neither")
         self._row("model_flop_utilisation", done.spent.flops / done.spent.seconds / rate, "share", "higher")
@@ -186,12 +196,15 @@ class Life:
         drawn = self._draw(model, dataset, "sample")
         self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.timed)
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
+        u = asked_for(dataset, 4 * max(sampling.LATENCY_BATCHES))
+        bf16 = self.settings.precision == "bf16"
+        self.metrics.append(sampling.latency(model, u, seed(self.cell, "latency"), bf16=bf16))
         return drawn
 
     def _measure(self, model: Model, drawn: sampling.Samples, dataset: Dataset) -> None:
         labels = self._asked(dataset)[0] if dataset.task.condition[0].kind == "class" else None
         if dataset.task.target.kind == "image":
-            write_atomically(self.path / "samples.npz", images_npz(drawn.x, labels))
+            write_atomically(self.path / "samples.npz", write_npz(drawn.x, labels))
             write_atomically(self.path / "samples.png", pictures.grid(drawn.x, labels, dataset.task.condition[0].size))
         self.metrics += self._rows(self.settings.metrics, model, drawn, dataset)
 
@@ -226,32 +239,18 @@ class Life:
             drawn = self._draw(model, dataset, stage)
         except Diverged as error:
             specs = [self.registry.metrics.get(name).spec for name in metrics]
-            return tuple(_metric_row(spec, Unavailable(str(error))) for spec in specs)
+            return tuple(metric_row(spec, Unavailable(str(error))) for spec in specs)
         return tuple(self._rows(metrics, model, drawn, dataset))
 
-    def _rows(
-        self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset
-    ) -> Iterator[MetricRow]:
+    def _rows(self, metrics: Sequence[str], model: Model, drawn: sampling.Samples, dataset: Dataset) -> list[MetricRow]:
         """What metric plugins say of samples."""
-        entries = [self.registry.metrics.get(name) for name in metrics]
         device = torch.device(self.settings.device)
         evaluation = Evaluation(dataset, drawn.x, self._asked(dataset), device, model, seed(self.cell, "measure"))
-        measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
-        for entry in entries:
-            yield _metric_row(entry.spec, measured[entry.qualified])
+        return measure(evaluation, [self.registry.metrics.get(name) for name in metrics])
 
     def _asked(self, dataset: Dataset) -> tuple[NDArray[np.generic], ...]:
         """The conditions that samples are drawn for, as they are stored."""
         return tuple(part[cycled(dataset.test, self.settings.samples)] for part in dataset.test.u)
-
-
-def _metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:
-    row = MetricRow(name=spec.name, value=None, unit=spec.unit, better=spec.better, summary=spec.summary)
-    if isinstance(outcome, Unavailable):
-        return row.model_copy(update={"reason": str(outcome)})
-    if not math.isfinite(outcome.value):
-        return row.model_copy(update={"n": outcome.n, "reason": f"its value is {outcome.value}"})
-    return row.model_copy(update=asdict(outcome))
 
 
 def asked_for(dataset: Dataset, count: int) -> Condition:
@@ -263,17 +262,6 @@ def asked_for(dataset: Dataset, count: int) -> Condition:
 def cycled(split: Split, count: int) -> NDArray[np.int64]:
     """The first ``count`` positions of a split, starting over where it has fewer."""
     return np.arange(count) % len(split)
-
-
-def images_npz(images: NDArray[np.generic], labels: NDArray[np.generic] | None) -> bytes:
-    """Samples (N, C, H, W) as a compressed npz: ``images`` (N, H, W, C) and, for classes, ``labels`` (N,)."""
-    buffer = io.BytesIO()
-    images = images.transpose(0, 2, 3, 1)
-    if labels is None:
-        np.savez_compressed(buffer, images=images)
-    else:
-        np.savez_compressed(buffer, images=images, labels=labels)
-    return buffer.getvalue()
 
 
 def _peak_memory(device: str) -> float:

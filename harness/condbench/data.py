@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condbench.specs import Task
+from condbench.errors import UserError
+from condbench.registry import resolve
+from condbench.specs import DatasetSpec, Task
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,18 @@ class Dataset:
     test: Split
     labels: tuple[str, ...] = ()
     digest: str = ""
+
+
+def load(spec: DatasetSpec, root: Path | None, digest: str) -> Dataset:
+    """A dataset with its digest, which is known to the caller.
+
+    Raises:
+        UserError: if the data are not to be had, or are not of the family that their spec says.
+    """
+    dataset: Dataset = resolve(spec.target)(root)
+    if dataset.family != (family := spec.family or spec.name):
+        raise UserError(
+            f"the data of '{spec.name}' are of the family '{dataset.family}' and its DatasetSpec says '{family}': mend "
+            "the plugin, e.g. by its spec's key family."
+        )
+    return replace(dataset, digest=digest)

@@ -1,6 +1,7 @@
 """What a metric plugin sees and returns, and the loop that measures.
 
-`evaluate` is called by `condbench.cell` after sampling. Most metrics need samples and their conditions only.
+`evaluate` is called by `condbench.measuring`, in a cell or for a file of samples. Most metrics need samples and their
+conditions only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from condbench.data import Dataset
 from condbench.model import Model
 from condbench.results import Table
+from condbench.specs import Task
 
 T = TypeVar("T")
 
@@ -46,8 +48,8 @@ class Evaluation:
     """Samples to be measured against a dataset.
 
     ``samples`` are stored like `condbench.data.Split.x` (images: uint8 (N, C, H, W)), ``u`` like `Split.u`: the
-    conditions that the samples were drawn for. ``model`` is what drew them, or None where there are only samples;
-    ``seed`` is for metrics that draw at random.
+    conditions that the samples were drawn for, or ``()`` where they are not known. ``model`` is what drew them, or None
+    where there are only samples; ``seed`` is for metrics that draw at random.
     """
 
     dataset: Dataset
@@ -58,12 +60,38 @@ class Evaluation:
     seed: int = 0
     _shared: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The class that each sample was drawn for: (N,).
+
+        Raises:
+            Unavailable: if the task has no classes, or if they are not known or not one for each sample.
+        """
+        part = class_part(self.dataset.task)
+        if not self.u:
+            raise Unavailable("it is not known which class each sample was drawn for: no labels were given")
+        if len(self.u[part]) != len(self.samples):
+            raise Unavailable(f"{len(self.samples)} samples with {len(self.u[part])} labels")
+        return self.u[part].astype(np.int64)
+
     def shared(self, key: str, compute: Callable[[], T]) -> T:
         """``compute()`` once per evaluation and key: e.g. features that several metrics need."""
         if key not in self._shared:
             self._shared[key] = compute()
         value: T = self._shared[key]
         return value
+
+
+def class_part(task: Task) -> int:
+    """The position in u of the first part that is a class.
+
+    Raises:
+        Unavailable: if there is none.
+    """
+    kinds = [part.kind for part in task.condition]
+    if "class" not in kinds:
+        raise Unavailable(f"this task's condition holds no class but: {', '.join(kinds) or 'nothing'}")
+    return kinds.index("class")
 
 
 Measure = Callable[[Evaluation], Measurement]
@@ -77,7 +105,7 @@ def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) ->
             results[name] = measure(evaluation)
         except Unavailable as reason:
             results[name] = reason
-        except Exception as error:  # a metric's bug must not cost the others, nor the cell
+        except Exception as error:  # a metric's bug must cost neither the others nor a cell
             traceback.print_exc()
-            results[name] = Unavailable(f"it raised {type(error).__name__}: {error} (see the cell's log)")
+            results[name] = Unavailable(f"it raised {type(error).__name__}: {error} (its traceback is in the log)")
     return results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -25,9 +24,9 @@ S = TypeVar("S", bound=Spec)
 OWN_ROWS = (
     *("training_flops", "training_samples", "training_seconds", "training_throughput", "parameters"),
     *("flops_per_image", "model_flop_utilisation", "matrix_rate"),
-    *("sampling_throughput", "network_evaluations", "peak_memory"),
+    *("sampling_throughput", "sampling_latency", "network_evaluations", "peak_memory", "training_energy"),
 )
-"""The metrics that every cell has, whatever plugins measure besides."""
+"""The metrics that are the harness's own, whatever plugins measure besides."""
 
 CAPABILITIES = {
     "positions": "features with positions that a site may mix",
@@ -51,8 +50,7 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None, *, need_data:
     datasets = _select(suite.datasets, registry.datasets)
     backbones = _select(suite.backbones, registry.backbones)
     conditioners = _select(suite.conditioners, registry.conditioners)
-    metrics = [entry for entry, _ in _select(suite.metrics, registry.metrics)]
-    _check_rows(metrics)
+    metrics = select_metrics(suite.metrics, registry)
     encoders = _encoders(suite, registry, {kind for entry, _ in datasets for kind in entry.spec.condition_kinds})
     settings = _settings(suite, registry, metrics, encoders)
 
@@ -79,19 +77,13 @@ def current_provenance(
     dataset, _, _ = _entries(cell, registry)
     involved = provenance.involved(cell, settings, registry)
     distributions = provenance.distributions(involved)
-    data = _digest(dataset.spec.fingerprint, data_root) if need_data else ""
-    family = dataset.spec.family or dataset.spec.name
-    weights = {
-        entry.qualified: _digest(entry.spec.assets, family, data)
-        for entry in involved
-        if isinstance(entry.spec, MetricSpec) and entry.spec.assets
-    }
+    data = provenance.digest(dataset.spec.fingerprint, data_root) if need_data else ""
     return Provenance(
         cell=cell,
         settings=settings,
         distributions=distributions,
         data=data,
-        assets={metric: digest for metric, digest in weights.items() if digest},
+        assets=provenance.assets(involved, dataset.spec, data),
         libraries=provenance.libraries(distributions),
         processor=machine.processor(settings.device),
     )
@@ -109,12 +101,6 @@ def _entries(cell: Cell, registry: Registry) -> tuple[Entry[DatasetSpec], Entry[
         registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
         registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}"),
     )
-
-
-@cache
-def _digest(reference: str, *arguments: Path | str | None) -> str:
-    """What a plugin's digest function says, asked once per process."""
-    return str(resolve(reference)(*arguments))
 
 
 def incompatible(
@@ -218,16 +204,22 @@ def _encoders(suite: Suite, registry: Registry, kinds: set[Kind]) -> list[Entry[
     return list(chosen.values())
 
 
-def _check_rows(metrics: list[Entry[MetricSpec]]) -> None:
-    """Two rows of one name in a result would be taken for each other."""
+def select_metrics(texts: Sequence[str], registry: Registry) -> list[Entry[MetricSpec]]:
+    """The metrics that a list of names asks for, in its order; ``*`` is all that are measured by default.
+
+    Raises:
+        UserError: for an unknown name, or two rows of one name, which would be taken for each other.
+    """
+    metrics = [entry for entry, _ in _select(texts, registry.metrics)]
     seen: dict[str, str] = dict.fromkeys(OWN_ROWS, "the harness")
     for entry in metrics:
         if entry.spec.name in seen:
             raise UserError(
-                f"the metric {entry.qualified} has the same name as one of {seen[entry.spec.name]}: choose one by "
-                f'the suite\'s key metrics, e.g. metrics = ["{entry.qualified}"].'
+                f"the metric {entry.qualified} has the same name as one of {seen[entry.spec.name]}: choose one by the "
+                f"suite's key metrics, e.g. metrics = [\"{entry.qualified}\"], or by evaluate's option -m."
             )
         seen[entry.spec.name] = entry.plugin.distribution
+    return metrics
 
 
 def _settings(

@@ -19,10 +19,12 @@ from condbench.batches import Batches, from_model_range
 from condbench.building import build, load_dataset, settle
 from condbench.cell import asked_for, cycled
 from condbench.data import Dataset
-from condbench.evaluation import Evaluation, evaluate
+from condbench.evaluation import Evaluation
 from condbench.flops import count_flops
+from condbench.measuring import measure
 from condbench.probing import Leg, Probe, Question
-from condbench.registry import Registry, installed, resolve
+from condbench.registry import Registry, installed
+from condbench.sampling import LATENCY_BATCHES, latency_seconds
 from condbench.training import Stepper
 
 _WARM_UP, _TIMED = 2, 5  # steps
@@ -109,6 +111,11 @@ class _Bench:
             x = self.model.sample(u, generator).nan_to_num(0).cpu()
         return from_model_range(x, self.dataset.task.target)
 
+    def latency_seconds(self) -> float:
+        """How long the cell will measure its latency."""
+        u = asked_for(self.dataset, max(LATENCY_BATCHES))
+        return latency_seconds(self.model, u, bf16=self.bf16)
+
     def measure(self, x: torch.Tensor) -> None:
         """Run all metrics on as many samples as the cell will have."""
         settings = self.planned.provenance.settings
@@ -116,8 +123,7 @@ class _Bench:
         samples = x.numpy()[at % len(x)]
         u = tuple(part[at] for part in self.dataset.test.u)
         evaluation = Evaluation(self.dataset, samples, u, self.model.device, self.model)
-        entries = [self.registry.metrics.get(name) for name in settings.metrics]
-        evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in entries])
+        measure(evaluation, [self.registry.metrics.get(name) for name in settings.metrics])
 
 
 def _limit_memory(allowed: int) -> None:
@@ -143,6 +149,8 @@ def answer(question: Question, registry: Registry, datasets: dict[str, Dataset])
     trained = time.perf_counter()
     x = bench.sample()
     sampled = time.perf_counter()
+    latency = bench.latency_seconds()
+    called = time.perf_counter()
     if question.measure:
         bench.measure(x)
     return Probe(
@@ -151,7 +159,8 @@ def answer(question: Question, registry: Registry, datasets: dict[str, Dataset])
         build_seconds=built - start,
         legs=tuple(legs),
         seconds_per_sample=(sampled - trained) / len(x),
-        measuring_seconds=time.perf_counter() - sampled,
+        latency_seconds=latency,
+        measuring_seconds=time.perf_counter() - called,
         guidable=bench.model.guidance is not None,
     )
 

@@ -44,6 +44,7 @@ class Probe(Record):
     build_seconds: float = 0.0
     legs: tuple[Leg, ...] = ()
     seconds_per_sample: float = 0.0
+    latency_seconds: float = 0.0
     measuring_seconds: float = 0.0
     guidable: bool = False
     seconds: float = 0.0

@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-from condbench.registry import Entry, Registry
+from condbench.registry import Entry, Registry, resolve
 from condbench.results import Cell, Distribution, Provenance, Settings
+from condbench.specs import DatasetSpec, MetricSpec
 
 
 def seed(cell: Cell, stream: str) -> int:
@@ -36,11 +37,11 @@ def source_digest(package: str) -> str:
     paths = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*.py")]
     if not paths and found.origin:
         paths = [(Path(found.origin), Path(Path(found.origin).name))]
-    digest = hashlib.sha256()
+    total = hashlib.sha256()
     for path, name in sorted(paths, key=lambda pair: str(pair[1])):
-        digest.update(f"{name}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+        total.update(f"{name}\0".encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
 
 
 def involved(cell: Cell, settings: Settings, registry: Registry) -> list[Entry[Any]]:
@@ -67,6 +68,23 @@ def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:
         name: Distribution(version=versions[name], digest="+".join(source_digest(package) for package in sorted(found)))
         for name, found in packages.items()
     }
+
+
+@cache
+def digest(reference: str, *arguments: Path | str | None) -> str:
+    """What a plugin's digest function says, asked once per process."""
+    return str(resolve(reference)(*arguments))
+
+
+def assets(entries: Sequence[Entry[Any]], dataset: DatasetSpec, data: str) -> dict[str, str]:
+    """The digests of the weights that the metrics among entries use on these data, whose digest is ``data``."""
+    family = dataset.family or dataset.name
+    found = {
+        entry.qualified: digest(entry.spec.assets, family, data)
+        for entry in entries
+        if isinstance(entry.spec, MetricSpec) and entry.spec.assets
+    }
+    return {metric: weights for metric, weights in found.items() if weights}
 
 
 def libraries(distributions: Iterable[str] = ()) -> dict[str, str]:

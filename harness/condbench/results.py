@@ -216,6 +216,24 @@ class CellResult(Record):
         return next((row for row in self.metrics if row.name == name), None)
 
 
+class Scores(Record):
+    """What `condbench evaluate` finds: the measures of a file of samples, and all that they depend on."""
+
+    schema_version: Literal[1] = 1
+    file: str
+    sha256: str
+    images: int
+    dataset: str
+    data: str
+    distributions: dict[str, Distribution]
+    assets: dict[str, str]
+    libraries: dict[str, str]
+    device: str
+    processor: str
+    threads: int
+    metrics: tuple[MetricRow, ...]
+
+
 class PluginState(Record):
     """What became of an installed plugin."""
 

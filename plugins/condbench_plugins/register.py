@@ -368,6 +368,14 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         trainer=f"{package}.train_pair:train_judge",
     )
     yield MetricSpec(
+        name="label_accuracy_worst",
+        target=f"{package}.label_accuracy:measure_worst",
+        summary="label accuracy of the label that is obeyed least",
+        unit="share",
+        better="higher",
+        assets=f"{package}.assets:judge_digest",
+    )
+    yield MetricSpec(
         name="judge_accuracy",
         target=f"{package}.label_accuracy:measure_judge",
         summary="share of real test images that the judge classifies correctly",
@@ -375,6 +383,15 @@ def condbench_register_metrics() -> Iterable[MetricSpec]:
         better="neither",
         assets=f"{package}.assets:judge_digest",
         trainer=f"{package}.train_pair:train_judge",
+    )
+    yield MetricSpec(
+        name="classification_accuracy_score",
+        target=f"{package}.classification_accuracy_score:measure",
+        summary="share of real test images that a classifier trained on the samples classifies correctly",
+        unit="share",
+        better="higher",
+        by_default=False,
+        paper="Ravuri & Vinyals 2019, arXiv:1905.10887",
     )
     yield MetricSpec(
         name="bits_per_dimension",

@@ -55,6 +55,7 @@ class FakeProber:
             build_seconds=1.0 * self.scale,
             legs=(slow, fast),
             seconds_per_sample=0.01,
+            latency_seconds=4.0,
             measuring_seconds=2.0 if question.measure else 0.0,
         )
 
@@ -62,7 +63,7 @@ class FakeProber:
 def life(flops: float) -> float:
     """By hand: how long one of the fake's lives takes with 200 samples."""
     training = 0.25 * flops / 1e9 * 0.1 + 0.75 * flops / 2e9 * 0.05
-    return 3 + 1 + (0.2 - 0.1) + (0.1 - 0.05) + 200 * 0.01 + 2 + training
+    return 3 + 1 + (0.2 - 0.1) + (0.1 - 0.05) + 200 * 0.01 + 4 + 2 + training
 
 
 @given(minutes=st.floats(2, 1000))

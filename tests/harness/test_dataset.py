@@ -10,8 +10,7 @@ import pytest
 
 from condbench import matrix
 from condbench.budget import Budget
-from condbench.building import load
-from condbench.data import Dataset, Split
+from condbench.data import Dataset, Split, load
 from condbench.errors import UserError
 from condbench.provenance import differences
 from condbench.registry import installed

@@ -24,7 +24,7 @@ def test_one_metrics_trouble_is_its_own(capsys) -> None:
     results = evaluate(evaluation, [("broken", is_broken), ("cannot", cannot), ("works", works)])
     assert results["works"] == Measurement(0.0, n=4)
     assert str(results["cannot"]) == "too few samples"
-    assert str(results["broken"]) == "it raised ZeroDivisionError: oh (see the cell's log)"
+    assert str(results["broken"]) == "it raised ZeroDivisionError: oh (its traceback is in the log)"
     assert "Traceback" in capsys.readouterr().err
 
 

@@ -78,7 +78,7 @@ def test_given_weights_make_features(digits: Dataset, weights: Path, monkeypatch
     few = evaluation(digits, 2060)
     expected = np.tile(few.samples.reshape(2060, -1), 3)[:, :2048].mean(0).sum() + 2048
     assert inception.measure(few).value == pytest.approx(expected, rel=1e-6)
-    assert inception_weights.inception_digest() == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert inception_weights.inception_digest("", "") == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def test_weights_that_are_none(digits: Dataset, weights: Path) -> None:
@@ -92,7 +92,7 @@ def test_weights_that_are_none(digits: Dataset, weights: Path) -> None:
     weights.unlink()
     with pytest.raises(Unavailable, match=r"names .*given.pth, which is no file"):
         inception.measure(few)
-    assert inception_weights.inception_digest() == "no such file"
+    assert inception_weights.inception_digest("", "") == "no such file"
 
 
 def test_a_file_that_would_run_code_is_refused(digits: Dataset, weights: Path, tmp_path: Path) -> None:
@@ -119,9 +119,10 @@ def test_where_torch_keeps_it() -> None:
 
 
 def test_digests_need_no_torch() -> None:
-    code = "import sys; from condbench_plugins.metrics import inception_weights as i, random_network_digest as r\n"
-    code += (
-        "i.inception_digest(), r.random_network_digest(); sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = (
+        "import sys; from condbench_plugins.metrics import inception_weights as i, random_network_digest as r\n"
+        "i.inception_digest('', ''), r.random_network_digest('', '')\n"
+        "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

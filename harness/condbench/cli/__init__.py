@@ -16,6 +16,7 @@ import typer
 
 from condbench import __version__
 from condbench.cli.compare import compare
+from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
 from condbench.cli.judge import judge
 from condbench.cli.list import list_
@@ -44,6 +45,7 @@ for name, verb in (
     ("report", report),
     ("compare", compare),
     ("export", export),
+    ("evaluate", evaluate),
     ("sample", sample),
     ("why", why),
 ):

@@ -41,7 +41,8 @@ def train(
         raise UserError("no metric that is installed can train its networks: see `condbench list metrics`.")
     digest = resolve(spec.fingerprint)(data_root)
 
-    from condbench.building import load, settle
+    from condbench.building import settle
+    from condbench.data import load
 
     loaded = load(spec, data_root, digest)
     for number, trainer in enumerate(trainers, 1):

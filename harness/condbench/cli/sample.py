@@ -43,8 +43,8 @@ def sample(
     import torch
 
     from condbench import building
-    from condbench.cell import images_npz
     from condbench.condition import Condition
+    from condbench.npz import write_npz
     from condbench.provenance import seed as derive
     from condbench.sampling import draw
 
@@ -70,7 +70,7 @@ def sample(
         bf16=settings.precision == "bf16",
     )
     if out.suffix == ".npz":
-        write_atomically(out, images_npz(samples.x, labels))
+        write_atomically(out, write_npz(samples.x, labels))
     else:
         write_atomically(out, _picture(samples.x))
     print(f"{len(labels)} samples: {out}", file=sys.stderr)

@@ -55,22 +55,24 @@ def print_summary(results: Sequence[CellResult]) -> None:
 
 
 def format_value(result: CellResult, name: str) -> str:
-    """A metric to three digits, or a dash."""
+    """A metric of a result, or a dash."""
     row = result.metric(name)
-    return "-" if row is None or row.value is None else figure(row.value)
+    return format_number(None if row is None else row.value)
 
 
-def figure(value: float) -> str:
-    """A number to three digits."""
+def format_number(value: float | None) -> str:
+    """A number to three digits, or a dash."""
+    if value is None:
+        return "-"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def with_interval(estimate: Estimate) -> str:
     """A number with its interval in brackets, where it has one."""
-    text = figure(estimate.value)
+    text = format_number(estimate.value)
     if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} [{figure(estimate.low)}, {figure(estimate.high)}]"
+    return f"{text} [{format_number(estimate.low)}, {format_number(estimate.high)}]"
 
 
 def _print_large(results: Sequence[CellResult]) -> None:

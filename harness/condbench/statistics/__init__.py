@@ -16,6 +16,7 @@ from condbench.statistics.comparison import (
 from condbench.statistics.factorial import Effect, Factorial, Observation, Share, factorial
 from condbench.statistics.fronts import Standing, front
 from condbench.statistics.intervals import Interval, over_seeds, wilson
+from condbench.statistics.percentiles import percentile
 from condbench.statistics.scales import Scale, scale_of
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "mean_improvement",
     "over_seeds",
     "paired",
+    "percentile",
     "probability_of_improvement",
     "rank_sets",
     "scale_of",
