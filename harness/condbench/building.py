@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from condbench.conditioning import Conditioned, ConditionEncoder, Conditioner, Wrap
-from condbench.data import Dataset, load
+from condbench.data import Dataset
 from condbench.errors import UserError
+from condbench.loading import load
 from condbench.model import Model
 from condbench.registry import Registry, resolve
 from condbench.results import Choice, PlannedCell

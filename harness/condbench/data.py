@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condbench.errors import UserError
-from condbench.registry import resolve
-from condbench.specs import DatasetSpec, Task
+from condbench.specs import Task
 
 
 @dataclass(frozen=True)
@@ -44,18 +41,3 @@ class Dataset:
     test: Split
     labels: tuple[str, ...] = ()
     digest: str = ""
-
-
-def load(spec: DatasetSpec, root: Path | None, digest: str) -> Dataset:
-    """A dataset with its digest, which is known to the caller.
-
-    Raises:
-        UserError: if the data are not to be had, or are not of the family that their spec says.
-    """
-    dataset: Dataset = resolve(spec.target)(root)
-    if dataset.family != (family := spec.family or spec.name):
-        raise UserError(
-            f"the data of '{spec.name}' are of the family '{dataset.family}' and its DatasetSpec says '{family}': mend "
-            "the plugin, e.g. by its spec's key family."
-        )
-    return replace(dataset, digest=digest)

@@ -10,8 +10,9 @@ import pytest
 
 from condbench import matrix
 from condbench.budget import Budget
-from condbench.data import Dataset, Split, load
+from condbench.data import Dataset, Split
 from condbench.errors import UserError
+from condbench.loading import load
 from condbench.provenance import differences
 from condbench.registry import installed
 from condbench.results import PlannedCell

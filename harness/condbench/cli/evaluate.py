@@ -33,7 +33,7 @@ def evaluate(
     """Score samples from anywhere: an npz of images (uint8) and the labels that they were drawn for."""
     from condbench import provenance
     from condbench.cli.installed import installed
-    from condbench.data import load
+    from condbench.loading import load
     from condbench.machine import choose_device, processor
     from condbench.matrix import select_metrics
     from condbench.npz import read_npz

@@ -42,7 +42,7 @@ def train(
     digest = resolve(spec.fingerprint)(data_root)
 
     from condbench.building import settle
-    from condbench.data import load
+    from condbench.loading import load
 
     loaded = load(spec, data_root, digest)
     for number, trainer in enumerate(trainers, 1):
