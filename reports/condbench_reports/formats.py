@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from condbench.budget import Budget
 from condbench.results import Track
@@ -41,6 +42,29 @@ def interval(value: Value, unit: str = "") -> str:
     if value.low is None or value.high is None:
         return ""
     return f"[{number(value.low, unit)}, {number(value.high, unit)}]"
+
+
+class Estimate(Protocol):
+    """A value with its interval, if it has one."""
+
+    @property
+    def value(self) -> float:
+        """The value itself."""
+
+    @property
+    def low(self) -> float | None:
+        """Where its interval begins."""
+
+    @property
+    def high(self) -> float | None:
+        """Where its interval ends."""
+
+
+def estimate(found: Estimate) -> str:
+    """A value with its interval in brackets, where it has one."""
+    if found.low is None or found.high is None:
+        return number(found.value)
+    return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
 def shown_unit(metric: Metric) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from condbench.results import Table
 from condbench.store import Run
-from condbench_reports import chart, curves, formats, glossary, guidance, matrix, size, trade
+from condbench_reports import chart, conclusions, curves, formats, glossary, guidance, matrix, size, trade
 from condbench_reports.agreement import agreement
 from condbench_reports.combination import Combination, Trial
 from condbench_reports.facts import facts
@@ -78,6 +78,8 @@ def render(run: Run) -> str:
             pages=[_page(run, part, f"s{index}", formats.heading(part, parts)) for index, part in enumerate(parts)],
             metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
             facts=facts(run),
+            found=conclusions.conclusions(run),
+            effects=conclusions.EFFECTS,
             command=shlex.join(run.info.command),
             steps=STEPS,
             chart_size=(chart.WIDTH, chart.HEIGHT),
@@ -108,6 +110,8 @@ def _environment() -> jinja2.Environment:
         definition=glossary.definition,
         breakable=_breakable,
         scale=guidance.words,
+        percent=conclusions.percent,
+        estimate=formats.estimate,
         zip=zip,
     )
     environment.globals.update(agreement=agreement, added=size.added, solved=size.solved, explanation=size.explanation)

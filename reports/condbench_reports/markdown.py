@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from condbench.store import Run
-from condbench_reports import curves, formats, guidance, matrix, size
+from condbench_reports import conclusions, curves, formats, guidance, matrix, size
 from condbench_reports.agreement import agreement
 from condbench_reports.combination import Combination, Metric, Trial, Value
+from condbench_reports.conclusions import Conclusions
 from condbench_reports.curves import Curve, Curves
 from condbench_reports.facts import facts
 from condbench_reports.guidance import Guided, Sweep
@@ -35,6 +36,8 @@ def render(run: Run) -> str:
     lines += [f"- {name}: {_text(value)}" for name, value in facts(run).conditions]
     for part in parts:
         lines += ["", f"## {_text(formats.heading(part, parts))}", *_section(part)]
+    if (found := conclusions.conclusions(run)) is not None:
+        lines += ["", "## What may be concluded", *_conclusions(found)]
     return "\n".join(lines) + "\n"
 
 
@@ -155,6 +158,41 @@ def _stops(row: Curve, metric: Metric, count: int) -> Iterator[str]:
         for stop in row.stops
     ]
     yield from (*figures[:-1], *[""] * (count - len(figures)), figures[-1])
+
+
+def _conclusions(found: Conclusions) -> Iterator[str]:
+    for comparison in found.ranked:
+        held = sum(pair.winner is not None for pair in comparison.pairs)
+        yield from ("", f"### Ranks by {comparison.metric.name}", "")
+        yield f"{held} of {len(comparison.pairs)} differences hold, after Holm's correction over all of them."
+        for ranking in comparison.rankings:
+            rows = [
+                [
+                    f"{rank.first}" if rank.first == rank.last else f"{rank.first} to {rank.last}",
+                    rank.name,
+                    formats.estimate(rank.value),
+                    ", ".join(rank.better_than),
+                ]
+                for rank in ranking.ranks
+            ]
+            yield ""
+            yield from _table(["ranks", ranking.group, comparison.metric.name, "better for sure than"], rows, 4)
+    for comparison, analysis in found.analysed:
+        result = analysis.result
+        assert result is not None
+        yield from ("", f"### What {comparison.metric.name} is due to on {_text(analysis.dataset)}", "")
+        shares = [[s.source, f"{s.value:.0%} [{s.low:.0%}, {s.high:.0%}]"] for s in result.shares]
+        yield from _table(["source", "share of variance"], shares, numbers_from=1)
+        yield ""
+        effect = f"{conclusions.EFFECTS[result.scale]} against its backbones' mean"
+        rows = [[e.conditioner, formats.estimate(e), str(e.backbones)] for e in result.effects]
+        yield from _table(["conditioner", effect, "backbones"], rows, numbers_from=1)
+        for note in result.notes:
+            yield from ("", note)
+    for one in found.fronts:
+        yield from ("", f"### Front: {one.metrics[0]} against {one.metrics[1]} on {_text(one.dataset)}", "")
+        rows = [[standing.name, *map(formats.number, standing.at)] for standing in one.best]
+        yield from _table(["combination", *one.metrics], rows, numbers_from=1)
 
 
 def _note(value: Value) -> str:

@@ -151,3 +151,9 @@ def test_where_there_is_nothing_to_analyse_it_says_why() -> None:
     ):
         with pytest.raises(ValueError, match=why):
             factorial(observations, "log")
+
+
+def test_trainings_that_are_all_the_same_leave_no_noise_to_compare_with() -> None:
+    equal = [Observation(b, c, 0.9) for b in "ab" for c in "xy" for _ in range(3)]
+    with pytest.raises(ValueError, match="no noise"):
+        factorial(equal, "logit", 1996)

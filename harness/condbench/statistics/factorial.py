@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from condbench.statistics.intervals import LEVEL, t_quantile
+from condbench.statistics.intervals import LEVEL, ROUNDING, t_quantile
 from condbench.statistics.scales import Scale, to_scale
 
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ def factorial(observations: Sequence[Observation], scale: Scale, n: int | None =
     if min(len(table.backbones), len(table.conditioners)) < 2:
         raise ValueError("it takes two backbones and two conditioners")
     sources, residual, freedom = table.sums_of_squares()
-    if freedom < 1 or residual <= 0:
+    if freedom < 1:
         raise ValueError("there is nothing left to tell noise by: run more seeds")
+    if table.same(residual / freedom):
+        raise ValueError("trainings of one cell have the same value, so there is no noise to compare with")
     notes = []
     if not table.repeated:
         notes.append(
@@ -123,6 +125,10 @@ class _Table:
         self.counts = self.of_cell.sum(axis=0)
         self.single = int((self.counts == 1).sum())
         self.repeated = self.single < len(self.cells)
+
+    def same(self, variance: float) -> bool:
+        """Whether noise of that variance is the rounding of equal values."""
+        return bool(np.sqrt(variance) <= ROUNDING * np.abs(self.y).max())
 
     def sums_of_squares(self) -> tuple[dict[str, tuple[float, int]], float, int]:
         """Each source's sum of squares and degrees of freedom; then the noise's."""

@@ -14,7 +14,8 @@ from condbench.statistics.scales import Scale, from_scale, to_scale
 LEVEL = 0.95
 """The nominal coverage of every interval, and one minus the error of every verdict."""
 
-_SAME = 1e-9  # spreads below this share of the values are the rounding of equal ones
+ROUNDING = 1e-9
+"""Spreads below this share of the values are the rounding of equal ones."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def over_seeds(values: Sequence[float], scale: Scale, n: int | None = None) -> I
 
 def same(values: Sequence[float]) -> bool:
     """Whether values are equal but for rounding, so that they have no spread to reckon with."""
-    return max(values) - min(values) <= _SAME * max(map(abs, values))
+    return max(values) - min(values) <= ROUNDING * max(map(abs, values))
 
 
 def t_quantile(freedom: float) -> float:

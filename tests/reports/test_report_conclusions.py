@@ -1,0 +1,51 @@
+"""What a report concludes: ranks where there are seeds, what differences are due to, and fronts."""
+
+from __future__ import annotations
+
+from condbench_reports import markdown
+from condbench_reports.conclusions import conclusions
+from condbench_reports.html import render
+from tests.made_runs import Make, planned, result, rows
+
+FIDS = {("flow", "film"): 1.0, ("flow", "none"): 8.0, ("gan", "film"): 2.0, ("gan", "none"): 16.0}
+SPEEDS = {"flow": 100.0, "gan": 900.0}
+
+
+def test_a_run_with_seeds_is_ranked_and_its_differences_divided_up(make_run: Make) -> None:
+    plan, results = [], []
+    for (backbone, conditioner), fid in FIDS.items():
+        for seed, factor in enumerate((0.97, 1.0, 1.04)):
+            line = planned(backbone, conditioner, seed=seed)
+            plan.append(line)
+            results.append(result(line, rows(fid * factor, 0.9, SPEEDS[backbone])))
+    run = make_run(plan, results)
+    found = conclusions(run)
+    assert found is not None
+    fid = next(c for c in found.ranked if c.metric.name == "fid")
+    assert all(pair.winner for pair in fid.pairs), "factors of two and eight between seeds that differ by 4 %"
+    assert {rank.name: rank.first for rank in fid.rankings[0].ranks} == {"film": 1, "none": 2}
+    analysis = next(a for c, a in found.analysed if c.metric.name == "fid")
+    shares = {share.source: share.value for share in analysis.result.shares}
+    assert shares["conditioner"] > 0.85 > shares["backbone"] > 0.05 > shares["interaction"]
+
+    (front,) = [f for f in found.fronts if f.metrics == ("fid", "sampling_throughput")]
+    assert [s.name.split()[0] for s in front.best] == ["flow", "gan"], "gan is worse and faster, both without none"
+    assert not [f for f in found.fronts if f.metrics[1] == "training_flops"], "all cost the same"
+    for text in (render(run), markdown.render(run)):
+        assert "What may be concluded" in text and "4 of 4 differences hold" in text
+        assert "against its backbones" in text and "Front: fid against sampling" in text
+
+
+def test_one_seed_ranks_nothing_and_says_what_would(make_run: Make) -> None:
+    lines = [planned(*pair) for pair in FIDS]
+    run = make_run(lines, [result(line, rows(fid, 0.9, 9.0)) for line, fid in zip(lines, FIDS.values(), strict=True)])
+    found = conclusions(run)
+    assert found is not None and not found.ranked
+    assert "--seeds 5" in render(run)
+
+
+def test_a_run_of_one_combination_concludes_nothing(make_run: Make) -> None:
+    line = planned()
+    run = make_run([line], [result(line, rows(1.0, 0.9, 9.0))])
+    assert conclusions(run) is None
+    assert "What may be concluded" not in render(run)
