@@ -79,6 +79,7 @@ def _figure(combination: Combination, metric: Metric) -> str:
 
 
 def _leaderboard(section: Section) -> Iterator[str]:
+    yield from (formats.brackets(section), "")
     if constants := formats.constants(section):
         yield from (_text(constants), "")
     columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.columns)]
