@@ -123,7 +123,7 @@ def test_what_was_made_otherwise_is_never_compared(
     two: tuple[str, str], make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan, results = cells(seed=3)
-    other = results[0].metrics[0].model_copy(update={"n": 500})
+    fewer = results[0].metrics[0].model_copy(update={"n": 500})
     changes = {
         "the data differ": {"data": "other"},
         "the weights that fid is measured with differ": {"assets": {"condbench:fid": "other"}},
@@ -131,21 +131,14 @@ def test_what_was_made_otherwise_is_never_compared(
     }
     runs = {"the budgets differ": cells(seed=3, budget=Budget(flops=1e12))}
     for why, change in changes.items():
-        moved = [r.model_copy(update={"provenance": r.provenance.model_copy(update=change)}) for r in results]
-        runs[why] = plan, moved
-    fewer = [
-        r.model_copy(update={"metrics": (r.metrics[0].model_copy(update={"n": 500}), *r.metrics[1:])}) for r in results
-    ]
-    runs["the sample counts differ"] = plan, fewer
+        runs[why] = plan, elsewhere(results, change)
+    runs["the sample counts differ"] = plan, [r.model_copy(update={"metrics": (fewer,)}) for r in results]
     for why, made in runs.items():
         run = make_run(*made)
         with pytest.raises(NotComparable, match=why):
             compare(two[0], str(run.path), metric=["fid"])
         run.path.rename(tmp_path / why)
-    processor = [
-        r.model_copy(update={"provenance": r.provenance.model_copy(update={"processor": "new"})}) for r in results
-    ]
-    run = make_run(plan, processor)
+    run = make_run(plan, elsewhere(results, {"processor": "new"}))
     compare(two[0], str(run.path))
     out = capsys.readouterr().out
     assert "B differs: processor was Example Processor @ 2.0 GHz, is new" in out
