@@ -96,6 +96,13 @@ def interval(rows: Iterable[MetricRow], scale: Scale) -> Interval:
     return replace(result, low=found[0][0].low, high=found[0][0].high) if len(found) == 1 else result
 
 
+def over_seeds_of(results: Iterable[CellResult], metric: str) -> Interval | None:
+    """A metric over the results that ended ok with a value of it, a result per seed; None if none did."""
+    rows = [row for result in results if result.state == "ok" and (row := result.metric(metric)) is not None]
+    rows = [row for row in rows if row.value is not None]
+    return interval(rows, scale_of(metric, rows[0].unit)) if rows else None
+
+
 def obstacle(a: Combination, b: Combination, metric: Metric) -> str:
     """Why the metric's values may not stand beside each other; empty if they may."""
     for what, of in _conditions(metric):

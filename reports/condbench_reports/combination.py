@@ -1,4 +1,4 @@
-"""A backbone with a conditioner: its cells, their states and reasons, and its metrics averaged over the seeds.
+"""A backbone with a conditioner: its cells, their states and reasons, and its metrics over the seeds.
 
 `matrix` arranges these; nothing here knows how they look.
 """
@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
 from typing import Literal
 
 from condbench.results import CellResult, MetricRow, PlannedCell, State
 from condbench.specs import Better
+from condbench.statistics import over_seeds, scale_of
 
 Status = State | Literal["not run yet"]
 
@@ -76,10 +76,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Value:
-    """A metric of a combination: the mean over the seeds that have it.
+    """A metric of a combination: the mean, on the metric's scale, over the seeds that have it.
 
-    ``low`` and ``high`` are the measured interval of the only seed; several seeds have none here. ``n`` is the sample
-    count if the seeds agree on it. ``note`` is what must stand beside the number, e.g. that it is a bound.
+    ``low`` and ``high`` are the 95 % interval over several seeds, or the measured interval of the only one, which is
+    over its samples. ``n`` is the sample count if the seeds agree on it. ``note`` is what must stand beside the number,
+    e.g. that it is a bound.
     """
 
     mean: float
@@ -143,18 +144,20 @@ class Combination:
 
 
 def average(rows: Sequence[MetricRow]) -> Value | None:
-    """The mean over the rows of one metric that have a finite value, a row per seed; None if none has."""
+    """A metric over the rows that have a finite value, a row per seed; None if none has."""
     finite = [(row, value) for row in rows if (value := _finite(row)) is not None]
     if not finite:
         return None
-    only = finite[0][0] if len(finite) == 1 else None
+    first = finite[0][0]
     counts = {row.n for row, _ in finite}
+    smallest = min((n for n in counts if n is not None), default=None)
+    over = over_seeds([value for _, value in finite], scale_of(first.name, first.unit), smallest)
     return Value(
-        mean=fmean(value for _, value in finite),
+        mean=over.value,
         seeds=len(finite),
         n=counts.pop() if len(counts) == 1 else None,
-        low=only.low if only else None,
-        high=only.high if only else None,
+        low=first.low if len(finite) == 1 else over.low,
+        high=first.high if len(finite) == 1 else over.high,
         note="; ".join(dict.fromkeys(row.note for row, _ in finite if row.note)),
     )
 

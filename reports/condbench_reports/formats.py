@@ -113,6 +113,13 @@ def constants(section: Section) -> str:
     return f"{', '.join(words)} in every cell that ended ok." if words else ""
 
 
+def brackets(section: Section) -> str:
+    """What the intervals are of, as a sentence: a single seed's say nothing of what another training would give."""
+    if section.seeds > 1:
+        return "Figures are typical of the seeds that ended ok, brackets their 95 % intervals over seeds."
+    return "Brackets are 95 % intervals over the samples of one seed; they do not tell how much seeds differ."
+
+
 def waiting(section: Section) -> str:
     """How many cells are still to run, as a sentence; empty without any."""
     count = section.waiting

@@ -104,6 +104,7 @@ def _environment() -> jinja2.Environment:
         interval=formats.interval,
         unit=formats.shown_unit,
         budget=formats.budget,
+        brackets=formats.brackets,
         constants=formats.constants,
         waiting=formats.waiting,
         direction=formats.direction,

@@ -87,7 +87,7 @@ def _figure(combination: Combination, metric: Metric) -> str:
 
 
 def _leaderboard(section: Section) -> Iterator[str]:
-    for sentence in (formats.constants(section), *agreement(section)):
+    for sentence in (formats.brackets(section), formats.constants(section), *agreement(section)):
         if sentence:
             yield from (_text(sentence), "")
     columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.columns)]

@@ -44,7 +44,7 @@ def test_a_matrix_names_what_is_missing_and_averages_seeds() -> None:
     table = [line.split() for line in drawn(results, 80)]
     assert table[0] == ["mnist10k:", "fid,", "lower", "is", "better,", "floor", "0.142"]
     assert table[1] == ["flow", "gan"]
-    assert table[3:5] == [["film", "1.50", "!"], ["none", "-", "-"]]
+    assert table[3:6] == [["film", "1.41"], ["0.0173-116", "!"], ["none", "-", "-"]]
 
 
 def test_two_plugins_of_one_name_have_columns_of_their_own() -> None:
@@ -61,6 +61,18 @@ def test_a_pipe_gets_a_line_per_cell(capsys: pytest.CaptureFixture[str]) -> None
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("dataset\tbackbone\tconditioner\t")
     assert len([line for line in lines if line.startswith("mnist10k\t")]) == len(ALL_BACKBONES) * len(ALL_CONDITIONERS)
+
+
+def test_seeds_share_a_line_whose_figures_have_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [planned("flow", "film", seed=seed) for seed in range(4)] + [planned("gan", "film")]
+    results = [result(line, rows(fid, 0.8, 9.0)) for line, fid in zip(lines, (2.0, 2.2, 2.4), strict=False)]
+    results += [result(lines[3], state="lost", reason="killed"), result(lines[4], rows(3.0, 0.7, 9.0))]
+    print_summary(results)
+    header, flow, gan = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert header[3:6] == ["seeds", "state", "fid"]
+    assert flow[3:6] == ["4", "3 ok, 1 lost", "2.19 [1.75, 2.75]"] and flow[-1] == "killed"
+    assert flow[7] == "0.8", "seeds that agree to the last digit do not tell how much seeds differ"
+    assert gan[3:6] == ["1", "ok", "3"] and gan[7] == "0.7 [0.682, 0.717]"
 
 
 def test_a_terminal_gets_matrices_of_many_cells_and_the_reasons(

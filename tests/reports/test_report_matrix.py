@@ -4,6 +4,7 @@ import pytest
 
 from condbench.budget import Budget
 from condbench.results import Distribution, MetricRow
+from condbench.statistics import over_seeds
 from condbench.store import Run
 from condbench_reports import chart as drawing
 from condbench_reports import curves, formats, guidance, matrix, size, trade
@@ -22,7 +23,7 @@ def test_every_planned_cell_is_in_the_matrix_with_its_state(full_run: Run) -> No
     }  # fmt: skip
 
 
-def test_seeds_are_averaged_and_the_only_seeds_interval_is_kept(make_run: Make) -> None:
+def test_seeds_have_an_interval_and_so_has_the_only_one(make_run: Make) -> None:
     lines = [planned(seed=seed) for seed in range(4)]
     results = [
         result(lines[0], rows(2.0, 0.8, 100.0)),
@@ -31,10 +32,9 @@ def test_seeds_are_averaged_and_the_only_seeds_interval_is_kept(make_run: Make) 
     ]
     (section,) = matrix.sections(make_run(lines, results))
     (combination,) = section.combinations
-    fid = combination.value("fid")
-    assert fid == Value(mean=3.0, seeds=2, n=1996, low=None, high=None)
-    accuracy = combination.value("label_accuracy")
-    assert accuracy is not None and accuracy.low is None, "the mean of two seeds has no measured interval"
+    fid = over_seeds([2.0, 4.0], "log")
+    assert combination.value("fid") == Value(mean=fid.value, seeds=2, n=1996, low=fid.low, high=fid.high)
+    assert combination.value("fid_floor") == Value(mean=0.142, seeds=2, n=1996, low=None, high=None)
     assert combination.status == "2 ok, 1 diverged, 1 not run yet"
 
 

@@ -9,9 +9,11 @@ import numpy as np
 
 
 def rate(happens: Callable[[np.random.Generator], bool], times: int, seed: int = 0) -> float:
-    """The share of ``times`` repetitions in which it happens."""
+    """The share of ``times`` repetitions in which it happens; `pytest -rP tests/statistics` shows it."""
     rng = np.random.default_rng(seed)
-    return sum(happens(rng) for _ in range(times)) / times
+    found = sum(happens(rng) for _ in range(times)) / times
+    print(f"{found:.3f} of {times:,}")
+    return found
 
 
 def chance(nominal: float, times: int) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from condbench.results import labels
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from condbench.results import CellResult
+    from condbench.statistics import Interval
 
 METRICS = ("fid", "label_accuracy")
 
@@ -47,18 +47,24 @@ class _Matrix:
     metric: str
     best: Callable[[Iterable[float]], float]
 
+    def over(self, conditioner: str, backbone: str) -> Interval | None:
+        """The metric over a pair's seeds that ended ok with a value."""
+        from condbench.combinations import over_seeds_of  # here, since `condbench list` comes by and needs no numpy
+
+        return over_seeds_of(self.cells.get((conditioner, backbone), ()), self.metric)
+
     def value(self, conditioner: str, backbone: str) -> float | None:
-        """The mean of a pair's seeds that ended ok with a value."""
-        finished = [result for result in self.cells.get((conditioner, backbone), ()) if result.state == "ok"]
-        rows = [result.metric(self.metric) for result in finished]
-        values = [row.value for row in rows if row is not None and row.value is not None]
-        return fmean(values) if values else None
+        """The same without its interval."""
+        over = self.over(conditioner, backbone)
+        return None if over is None else over.value
 
     def text(self, conditioner: str, backbone: str) -> str:
-        """The value; in one character, since columns are narrow, that a pair was skipped or did not end well."""
-        value = self.value(conditioner, backbone)
-        if value is not None:
-            return _digits(value)
+        """The value, above its interval over seeds; in one character, that it was skipped or did not end well."""
+        over = self.over(conditioner, backbone)
+        if over is not None:
+            if over.seeds == 1 or over.low is None or over.high is None:
+                return _digits(over.value)
+            return f"{_digits(over.value)}\n{_digits(over.low)}-{_digits(over.high)}"
         states = {result.state for result in self.cells.get((conditioner, backbone), ())}
         return "!" if states - {"ok", "skipped"} else "-"
 

@@ -90,24 +90,48 @@ def _print_large(results: Sequence[CellResult]) -> None:
 
 
 def _print_lines(results: Sequence[CellResult]) -> None:
-    """Those that ended well first, by FID; then the others with their reasons."""
-
-    def order(result: CellResult) -> tuple[str, bool, float]:
-        fid = result.metric("fid")
-        value = fid.value if fid is not None else None
-        return (
-            result.provenance.cell.dataset.name,
-            result.state != "ok",
-            value if value is not None else float("inf"),
-        )
-
-    header = ("dataset", "backbone", "conditioner", "seed", "state", *(name for name in _COLUMNS), "reason")
-    rows = []
-    for result in sorted(results, key=order):
+    """Those that ended well first, by FID; then the others with their reasons. Seeds share a line."""
+    grouped: dict[tuple[object, ...], list[CellResult]] = {}
+    for result in results:
         cell = result.provenance.cell
-        figures = [format_value(result, name) for name in _COLUMNS]
-        row = (str(cell.dataset), str(cell.backbone), str(cell.conditioner), str(cell.seed), result.state)
-        rows.append((*row, *figures, result.reason))
+        key = (cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity)
+        grouped.setdefault(key, []).append(result)
+    several = any(len(group) > 1 for group in grouped.values())
+    header: tuple[str, ...] = (
+        "dataset",
+        "backbone",
+        "conditioner",
+        "seeds" if several else "seed",
+        "state",
+        *_COLUMNS,
+        "reason",
+    )
+    rows = [_line(group, several=several) for group in sorted(grouped.values(), key=_order)]
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
     print_table(header, rows)
+
+
+def _order(group: Sequence[CellResult]) -> tuple[str, bool, float]:
+    from condbench.combinations import over_seeds_of
+
+    fid = over_seeds_of(group, "fid")
+    name = group[0].provenance.cell.dataset.name
+    return name, all(result.state != "ok" for result in group), float("inf") if fid is None else fid.value
+
+
+def _line(group: Sequence[CellResult], *, several: bool) -> tuple[str, ...]:
+    """A combination's seeds, each figure with its interval over them; or its only one."""
+    from condbench.combinations import over_seeds_of
+
+    cell = group[0].provenance.cell
+    states = Counter(result.state for result in group)
+    state = group[0].state if len(states) == 1 else ", ".join(f"{count} {name}" for name, count in states.items())
+    if several:
+        found = [over_seeds_of(group, name) for name in _COLUMNS]
+        figures = ["-" if over is None else with_interval(over) for over in found]
+    else:
+        figures = [format_value(group[0], name) for name in _COLUMNS]
+    reasons = "; ".join(dict.fromkeys(result.reason for result in group if result.reason))
+    seeds = str(len(group)) if several else str(cell.seed)
+    return (str(cell.dataset), str(cell.backbone), str(cell.conditioner), seeds, state, *figures, reasons)
