@@ -17,6 +17,11 @@ from condbench.store import Run
 EFFECTS: dict[Scale, str] = {"log": "factor", "logit": "odds ratio", "identity": "difference"}
 """What an effect is on each scale."""
 
+MORE_SEEDS = (
+    "No combination has more than one seed, so no difference between two of them can be tested: run more seeds, "
+    "e.g. with --seeds 5."
+)
+
 _QUALITY: tuple[tuple[str, Better], ...] = (("fid", "lower"), ("label_accuracy", "higher"))
 _COST: tuple[tuple[str, Better], ...] = (("sampling_throughput", "higher"), ("training_flops", "lower"))
 _SPREAD = 1.05  # costs less than that apart are the same budget, and no trade-off
@@ -55,7 +60,7 @@ class Conclusions:
 
 
 def conclusions(run: Run) -> Conclusions | None:
-    """What a run says; None where fewer than two of its combinations ended ok."""
+    """What a run says; None where that is nothing, e.g. where fewer than two of its combinations ended ok."""
     members = [combination for combination in combinations(run).values() if combination.results]
     if len(members) < 2:
         return None
@@ -68,7 +73,8 @@ def conclusions(run: Run) -> Conclusions | None:
         for quality in _QUALITY
         for cost in _COST
     )
-    return Conclusions(comparisons, tuple(each for each in found if each is not None))
+    said = Conclusions(comparisons, tuple(each for each in found if each is not None))
+    return said if said.ranked or said.analysed or said.fronts else None
 
 
 def _front(

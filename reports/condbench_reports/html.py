@@ -80,6 +80,7 @@ def render(run: Run) -> str:
             facts=facts(run),
             found=conclusions.conclusions(run),
             effects=conclusions.EFFECTS,
+            more_seeds=conclusions.MORE_SEEDS,
             command=shlex.join(run.info.command),
             steps=STEPS,
             chart_size=(chart.WIDTH, chart.HEIGHT),

@@ -161,6 +161,8 @@ def _stops(row: Curve, metric: Metric, count: int) -> Iterator[str]:
 
 
 def _conclusions(found: Conclusions) -> Iterator[str]:
+    if not found.ranked:
+        yield from ("", conclusions.MORE_SEEDS)
     for comparison in found.ranked:
         held = sum(pair.winner is not None for pair in comparison.pairs)
         yield from ("", f"### Ranks by {comparison.metric.name}", "")

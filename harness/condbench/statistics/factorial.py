@@ -92,9 +92,10 @@ def factorial(observations: Sequence[Observation], scale: Scale, n: int | None =
     if min(len(table.backbones), len(table.conditioners)) < 2:
         raise ValueError("it takes two backbones and two conditioners")
     sources, residual, freedom = table.sums_of_squares()
-    if freedom < 1:
+    same = freedom < 1 or table.same(residual / freedom)
+    if same and not table.repeated:
         raise ValueError("there is nothing left to tell noise by: run more seeds")
-    if table.same(residual / freedom):
+    if same:
         raise ValueError("trainings of one cell have the same value, so there is no noise to compare with")
     notes = []
     if not table.repeated:
