@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,9 +51,10 @@ def test_colour_from_a_folder_to_its_label_accuracy(condbench: Condbench, monkey
             assert arrays["images"].shape == (150, 32, 32, 3)
             assert len(np.unique(arrays["labels"])) == 3
         cards = [json.loads(path.read_text()) for path in (condbench.cwd / "cache" / "classifiers").glob("*.json")]
-        named = set(cell["provenance"]["assets"].values())
+        provenance = json.loads((folder / "result.json").read_text())["provenance"]
+        named = set(provenance["assets"].values())
         assert named == {card["sha256"] for card in cards}, "a result names the weights that it used"
-        assert {card["trained_on"]["digest"] for card in cards} == {cell["provenance"]["data"]}
+        assert {card["trained_on"]["digest"] for card in cards} == {provenance["data"]}
     assert (condbench.cwd / outcome["report"]).is_file()
 
 
@@ -68,6 +68,8 @@ def test_a_cell_of_debians_clothes(condbench: Condbench) -> None:
     assert cell["labels"][-1] == "ankle boot"
     (accuracy,) = [row for row in cell["metrics"] if row["name"] == "label_accuracy"]
     assert accuracy["n"] == 150 and accuracy["value"] is not None
-    card = json.loads(Path(WEIGHTS / "judge-fashion-mnist.json").read_text())
-    assert cell["provenance"]["data"] == card["trained_on"]["digest"]
-    assert cell["provenance"]["assets"] == {"condbench:label_accuracy": card["sha256"]}
+    card = json.loads((WEIGHTS / "judge-fashion-mnist.json").read_text())
+    result = condbench.cwd / outcome["run"] / "cells" / cell["name"] / "result.json"
+    provenance = json.loads(result.read_text())["provenance"]
+    assert provenance["data"] == card["trained_on"]["digest"]
+    assert provenance["assets"] == {"condbench:label_accuracy": card["sha256"]}

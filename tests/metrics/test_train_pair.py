@@ -100,12 +100,17 @@ def break_card(weights: Path) -> None:
     weights.with_suffix(".json").write_text("{")
 
 
+def empty_card(weights: Path) -> None:
+    weights.with_suffix(".json").write_text("{}")
+
+
 @pytest.mark.parametrize(
     "harm, reason",
     [
         (damage, "train them anew with `condbench judge train`"),
         (lose_card, "cannot be read"),
-        (break_card, "cannot be"),
+        (break_card, "cannot be read"),
+        (empty_card, "lacks classes, sha256"),
     ],
 )
 def test_changed_weights_are_refused_and_trained_anew(

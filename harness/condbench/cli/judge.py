@@ -55,8 +55,7 @@ def _progress(what: str) -> Callable[[float], None]:
 
     def report(progress: float) -> None:
         if sys.stderr.isatty():
-            print(
-                f"\r\x1b[K{what}: {progress:.0%}", end="" if progress < 1 else "\r\x1b[K", file=sys.stderr, flush=True
-            )
+            line = f"{what}: {progress:.0%}" if progress < 1 else ""
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     return report

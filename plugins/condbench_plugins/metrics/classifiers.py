@@ -99,6 +99,8 @@ Classifier = Extractor | Judge
 
 ARCHITECTURES: dict[Role, type[Classifier]] = {"extractor": Extractor, "judge": Judge}
 
+_ON_A_CARD = frozenset({"sha256", "shape", "classes", "test_accuracy", "test_images"})
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -144,11 +146,11 @@ def read_card(weights: Path) -> dict[str, Any]:
     path = weights.with_suffix(".json")
     try:
         card: dict[str, Any] = json.loads(path.read_text())
-        card["sha256"], card["shape"], card["classes"], card["test_accuracy"], card["test_images"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(
-            f"the card {path.name} of the weights cannot be read ({type(error).__name__}: {error})"
-        ) from error
+        missing = _ON_A_CARD - card.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise Unavailable(f"the card {path.name} of the weights cannot be read ({error})") from error
+    if missing:
+        raise Unavailable(f"the card {path.name} of the weights lacks {', '.join(sorted(missing))}")
     return card
 
 
