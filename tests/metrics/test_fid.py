@@ -19,6 +19,7 @@ from condbench.specs import Domain
 from condbench_plugins.metrics import fid
 from condbench_plugins.metrics.classifiers import find_weights
 from condbench_plugins.metrics.feature_extractor import register
+from condbench_plugins.metrics.features import of_samples, shipped
 
 MakeEvaluation = Callable[..., Evaluation]
 
@@ -110,9 +111,10 @@ def test_floor_says_when_the_test_split_is_smaller(digits: Dataset, evaluation_o
 
 def test_features_vary_by_100_over_the_train_split(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
     """The scale that makes an FID a percentage of the data's own variance."""
-    features = fid.sample_features(evaluation_of(digits.train.x))
+    evaluation = evaluation_of(digits.train.x)
+    features = of_samples(evaluation, shipped(evaluation))
     assert features.shape == (8004, 128)
-    assert features.dtype == torch.float64
+    assert features.dtype == torch.float32
     assert float(features.var(0).sum()) == pytest.approx(100, rel=1e-3)
 
 

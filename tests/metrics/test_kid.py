@@ -47,3 +47,21 @@ def test_a_difference_has_an_interval_that_holds_it() -> None:
     covered = (abs(values - truth) < 1.96 * errors).mean()
     assert 0.9 <= covered <= 0.99
     assert np.sqrt((errors**2).mean()) / values.std() == pytest.approx(1, abs=0.2)
+
+
+def test_the_error_is_the_jackknifes() -> None:
+    """Leaving out one image at a time, of either set, and computing all again."""
+    generator = torch.Generator().manual_seed(0)
+    one, other = torch.randn(12, 4, generator=generator) + 0.5, torch.randn(9, 4, generator=generator)
+
+    def value(samples: torch.Tensor, real: torch.Tensor) -> tuple[float, float]:
+        pairs = compare(samples, real)
+        return kid.estimate(pairs.samples, pairs.real, pairs.samples_cross, pairs.real_cross)
+
+    def without(features: torch.Tensor, k: int) -> torch.Tensor:
+        return torch.cat([features[:k], features[k + 1 :]])
+
+    left_one = np.array([value(without(one, k), other)[0] for k in range(12)])
+    left_other = np.array([value(one, without(other, k))[0] for k in range(9)])
+    expected = np.sqrt(11 * left_one.var() + 8 * left_other.var())
+    assert value(one, other)[1] == pytest.approx(expected, rel=1e-4)
