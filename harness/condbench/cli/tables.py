@@ -95,7 +95,8 @@ def _print_lines(results: Sequence[CellResult]) -> None:
         key = (cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity)
         grouped.setdefault(key, []).append(result)
     several = any(len(group) > 1 for group in grouped.values())
-    header: tuple[str, ...] = (
+    seed = "seeds" if several else "seed"
+    header: tuple[str, ...] = ("dataset", "backbone", "conditioner", seed, "state", *_COLUMNS, "reason")
         "dataset",
         "backbone",
         "conditioner",
