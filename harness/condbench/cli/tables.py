@@ -97,14 +97,6 @@ def _print_lines(results: Sequence[CellResult]) -> None:
     several = any(len(group) > 1 for group in grouped.values())
     seed = "seeds" if several else "seed"
     header: tuple[str, ...] = ("dataset", "backbone", "conditioner", seed, "state", *_COLUMNS, "reason")
-        "dataset",
-        "backbone",
-        "conditioner",
-        "seeds" if several else "seed",
-        "state",
-        *_COLUMNS,
-        "reason",
-    )
     rows = [_line(group, several=several) for group in sorted(grouped.values(), key=_order)]
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
