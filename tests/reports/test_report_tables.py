@@ -54,6 +54,8 @@ def test_markdown_of_a_small_run(make_run: Make) -> None:
 
 ### Leaderboard
 
+Brackets are 95 % intervals over the samples of one seed; they do not tell how much seeds differ.
+
 fid_floor 0.142 in every cell that ended ok.
 
 | backbone | conditioner | state | fid (n 1,996) | label_accuracy (fraction, n 1,996) |
