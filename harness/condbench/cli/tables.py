@@ -97,15 +97,8 @@ def _print_lines(results: Sequence[CellResult]) -> None:
         key = (cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity)
         grouped.setdefault(key, []).append(result)
     several = any(len(group) > 1 for group in grouped.values())
-    header: tuple[str, ...] = (
-        "dataset",
-        "backbone",
-        "conditioner",
-        "seeds" if several else "seed",
-        "state",
-        *_COLUMNS,
-        "reason",
-    )
+    seed = "seeds" if several else "seed"
+    header: tuple[str, ...] = ("dataset", "backbone", "conditioner", seed, "state", *_COLUMNS, "reason")
     rows = [_line(group, several=several) for group in sorted(grouped.values(), key=_order)]
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
