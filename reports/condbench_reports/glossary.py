@@ -13,8 +13,8 @@ _DEFINITIONS = {
     "label_accuracy_worst": "Label accuracy of the label that is obeyed least, which stands beside it. Its interval "
     "knows that the label was chosen.",
     "classification_accuracy_score": "Share of real test images that a small classifier classifies correctly after "
-    "being trained on the samples and the labels that they were drawn for (Ravuri & Vinyals 2019). Beside it stands what "
-    "as many real images reach.",
+    "being trained on the samples and the labels that they were drawn for (Ravuri & Vinyals 2019). Beside it stands "
+    "what as many real images reach.",
     "judge_accuracy": "The judge's accuracy on real test images: what a perfect model would get.",
     "training_throughput": "Training images per second of wall clock, building and evaluation not counted.",
     "sampling_throughput": "Sampled images per second of wall clock; the number of network evaluations stands beside.",

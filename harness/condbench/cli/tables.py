@@ -28,6 +28,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
+    table.columns[0].no_wrap = True  # names stay whole, at the cost of what explains them
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
