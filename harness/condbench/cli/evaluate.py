@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from condbench.cli.tables import format_number, print_table
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -81,6 +79,8 @@ def evaluate(
 
 def _print(rows: Sequence[MetricRow]) -> None:
     """A line per metric, then the parts that values are made of, where they are few."""
+    from condbench.cli.tables import format_number, format_part, print_table
+
     print_table(
         ("metric", "value", "interval", "n", "unit", "note"),
         [
@@ -103,9 +103,4 @@ def _print(rows: Sequence[MetricRow]) -> None:
             continue
         print(f"\n{row.name}: {row.table.title}")
         lines = zip(row.table.rows, row.table.values, strict=True)
-        print_table(("", *row.table.columns), [(name, *map(_part, values)) for name, values in lines])
-
-
-def _part(value: float | None) -> str:
-    """One of many numbers, short: what is nothing stands out from what is little."""
-    return f"{value:.2f}" if value and abs(value) < 10 else format_number(value)
+        print_table(("", *row.table.columns), [(name, *map(format_part, values)) for name, values in lines])

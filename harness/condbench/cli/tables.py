@@ -56,6 +56,11 @@ def format_number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def format_part(value: float | None) -> str:
+    """One of many numbers, shorter still; what is nothing stands out from what is little."""
+    return f"{value:.2f}" if value and abs(value) < 10 else format_number(value)
+
+
 def _print_large(results: Sequence[CellResult]) -> None:
     """The matrices, then what did not end well."""
     from rich.console import Console
