@@ -54,9 +54,9 @@ def test_a_cells_measures(condbench: Condbench) -> None:
     assert rows["fid"]["n"] == rows["fid_floor"]["n"] == 200
     assert rows["network_evaluations"]["value"] == 1, "a GAN samples in one evaluation"
     latency = rows["sampling_latency"]
-    (p50, p90, *_, n), (_, _, _, rate, _) = latency["table"]["values"]
-    assert latency["value"] == p50 <= p90 and latency["n"] == n >= 10, "a GAN's call takes milliseconds"
-    assert rate > 1 / p50, "64 at once come faster than one after the other"
+    (one, *_, calls), (many, _, _, rate, _) = latency["table"]["values"]
+    assert latency["value"] == one and latency["n"] == calls >= 2
+    assert one < many and rate == pytest.approx(64 / many)
     assert 1e8 < rows["peak_memory"]["value"] < 4 * 2**30
     assert cell["ended_by"] == "samples"
     assert set(cell["stages"]) == {"build", "train", "sample", "measure"}

@@ -10,9 +10,18 @@ _DEFINITIONS = {
     "fid_floor": "The same distance between real and real images at the same count: what a perfect model would get.",
     "label_accuracy": "Share of samples in which a separate classifier, the judge, sees the label that they were drawn "
     "for. Chance is one over the number of labels.",
+    "label_accuracy_worst": "Label accuracy of the label that is obeyed least, which stands beside it. Its interval "
+    "knows that the label was chosen.",
+    "classification_accuracy_score": "Share of real test images that a small classifier classifies correctly after "
+    "being trained on the samples and the labels that they were drawn for (Ravuri & Vinyals 2019). Beside it stands "
+    "what as many real images reach.",
     "judge_accuracy": "The judge's accuracy on real test images: what a perfect model would get.",
     "training_throughput": "Training images per second of wall clock, building and evaluation not counted.",
     "sampling_throughput": "Sampled images per second of wall clock; the number of network evaluations stands beside.",
+    "sampling_latency": "Seconds that the sampler takes for one sample: the median of up to 200 calls after a warm-up. "
+    "Its table has percentiles at batch 1 and 64, as far as so many calls can tell them.",
+    "training_energy": "Joules per training image of all processor packages, whatever else ran on them, where the "
+    "machine tells (RAPL); memory and GPUs are not counted.",
     "network_evaluations": "Evaluations, per sampled image, of the networks that see u.",
     "parameters": "Trainable parameters of everything that is trained, the conditioner's included.",
     "training_flops": "Floating point operations that training used, counted on real steps of every phase.",

@@ -80,7 +80,7 @@ def evaluate(
 
 def _print(rows: Sequence[MetricRow]) -> None:
     """A line per metric, then the parts that values are made of, where they are few."""
-    from condbench.cli.tables import format_number, print_table
+    from condbench.cli.tables import format_number, format_part, print_table
 
     print_table(
         ("metric", "value", "interval", "n", "unit", "note"),
@@ -104,4 +104,4 @@ def _print(rows: Sequence[MetricRow]) -> None:
             continue
         print(f"\n{row.name}: {row.table.title}")
         lines = zip(row.table.rows, row.table.values, strict=True)
-        print_table(("", *row.table.columns), [(name, *map(format_number, values)) for name, values in lines])
+        print_table(("", *row.table.columns), [(name, *map(format_part, values)) for name, values in lines])

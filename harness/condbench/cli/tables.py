@@ -40,6 +40,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
+    table.columns[0].no_wrap = True  # names stay whole, at the cost of what explains them
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
@@ -73,6 +74,11 @@ def with_interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} [{format_number(estimate.low)}, {format_number(estimate.high)}]"
+
+
+def format_part(value: float | None) -> str:
+    """One of many numbers, shorter still; what is nothing stands out from what is little."""
+    return f"{value:.2f}" if value and abs(value) < 10 else format_number(value)
 
 
 def _print_large(results: Sequence[CellResult]) -> None:

@@ -55,7 +55,7 @@ def measure_worst(evaluation: Evaluation) -> Measurement:
     asked = [label for label, line in enumerate(confusion) if line.any()]
     confidence = 1 - 0.05 / len(asked)
     shares = {label: _share(confusion[label, label], confusion[label].sum(), confidence) for label in asked}
-    worst = min(asked, key=lambda label: shares[label].value)
+    worst = min(asked, key=lambda label: (shares[label].value, -shares[label].n))  # of equals, the surest
     return replace(
         shares[worst],
         low=min(share.low for share in shares.values() if share.low is not None),
