@@ -13,7 +13,7 @@ from condbench_reports.scale import Scale
 # What a value depends on and must be seen with: other metrics, and the sample count where the value is biased by it.
 _COMPANIONS = {"fid": ("fid_floor", "floor {}"), "sampling_throughput": ("network_evaluations", "{} evals")}
 _FLOORS = {"fid": "fid_floor"}
-_BIASED = frozenset({"fid", "intra_fid"})
+_BIASED = frozenset({"fid", "fid_test", "fid_random", "fid_inception", "intra_fid", "intra_fid_worst"})
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from condbench.evaluation import Evaluation, Measurement, Unavailable
+from condbench.evaluation import Evaluation, Measurement, Unavailable, class_part
 from condbench.results import Table
 from condbench_plugins.metrics.features import of_real, of_samples, shipped
 from condbench_plugins.metrics.fid import distance, statistics
-from condbench_plugins.metrics.labels import class_part, names, sample_labels
+from condbench_plugins.metrics.labels import names, sample_labels
 
 
 def measure(evaluation: Evaluation) -> Measurement:
@@ -52,7 +52,7 @@ def _by_label(evaluation: Evaluation) -> Table:
 
 def _compute(evaluation: Evaluation) -> Table:
     asked, space = sample_labels(evaluation), shipped(evaluation)
-    real: NDArray[np.generic] = evaluation.dataset.train.u[class_part(evaluation)]
+    real: NDArray[np.generic] = evaluation.dataset.train.u[class_part(evaluation.dataset.task)]
     samples, train = of_samples(evaluation, space), of_real(evaluation, space, "train")
     present = [label for label in range(len(names(evaluation))) if (real == label).any()]
     needed = samples.shape[1] + 1
