@@ -156,7 +156,7 @@ class ArOptions(Options):
     )
     steps: int = Field(12, ge=1, description="passes of the masked order")
     temperature: float = Field(
-        0.8, gt=0, description="what logits of codes are divided by; 1 is P(x|u), less varies less"
+        0.75, gt=0, description="what logits of codes are divided by; 1 is P(x|u), less varies less"
     )
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     width: int = Field(96, ge=16, multiple_of=4, description="channels of the transformer")

@@ -36,9 +36,9 @@ class Exact(nn.Module):
         if self.family == "flow":
             variance = t**2 * DEVIATION**2 + (1 - t) ** 2
             return MEAN + (t * DEVIATION**2 - (1 - t)) / variance * (x - t * MEAN)
-        total = sigma**2 + 0.25
+        total = sigma**2 + 1
         z = x * total.sqrt()
-        return (estimate(z, sigma) - 0.25 / total * z) * total.sqrt() / (sigma / 2)
+        return (estimate(z, sigma) - z / total) * total.sqrt() / sigma
 
 
 def exact(family: str, **settings: object) -> ScoreModel:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condbench import matrix
+from condbench import matrix, provenance
 from condbench.budget import Budget
 from condbench.data import Dataset, Split
 from condbench.errors import UserError
@@ -54,7 +54,7 @@ def plan(root: Path) -> dict[str, PlannedCell]:
         conditioners=["film"],
         metrics=["label_accuracy"],
     )
-    matrix._digest.cache_clear()  # it is for one process, in which nothing trains
+    provenance.digest.cache_clear()  # it is for one process, in which nothing trains
     return {planned.cell.dataset.name: planned for planned in matrix.plan(suite, installed(), root)}
 
 

@@ -41,9 +41,7 @@ def test_what_diffusion_costs_is_the_integral_of_the_least_error() -> None:
 def test_it_is_a_bound_and_nearly_tight_where_the_denoiser_is_exact() -> None:
     """The entropy of a Gaussian in intensities is what an exact model pays."""
     x = data(200)
-    bound = log_likelihood_of_images(
-        denoise, x, torch.Generator().manual_seed(1), sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX
-    )
+    bound = log_likelihood_of_images(denoise, x, torch.Generator().manual_seed(1))
     exact = -SIZE * math.log(DEVIATION * math.sqrt(2 * math.pi * math.e) * 127.5)
     assert bound.dtype == torch.float32 and bound.shape == (200,)
     assert exact - 0.7 * SIZE < float(bound.mean()) < exact
@@ -58,9 +56,6 @@ def test_a_known_background_costs_next_to_nothing_and_a_wrong_one_a_finite_sum()
     def wrong(z: Tensor, sigma: Tensor) -> Tensor:
         return torch.full_like(z, 1.0)
 
-    bound, worse = (
-        log_likelihood_of_images(d, black, torch.Generator().manual_seed(1), sigma_min=0.02, sigma_max=40.0)
-        for d in (sure, wrong)
-    )
+    bound, worse = (log_likelihood_of_images(d, black, torch.Generator().manual_seed(1)) for d in (sure, wrong))
     assert float(bound.min()) / black[0].numel() > -0.5
     assert bool(worse.isfinite().all()) and bool((worse < bound).all())

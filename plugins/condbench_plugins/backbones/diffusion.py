@@ -113,10 +113,7 @@ class Diffusion(ScoreModel):
 
     def log_likelihood(self, x: Tensor, u: Condition, generator: torch.Generator) -> Tensor:
         """The bound of `condbench_plugins.networks.bound` for images; guidance by scale is left out."""
-        ends = self.noise_levels(2)
-        return log_likelihood_of_images(
-            lambda z, sigma: self.denoise(z, sigma, u), x, generator, sigma_min=ends[1], sigma_max=ends[0]
-        )
+        return log_likelihood_of_images(lambda z, sigma: self.denoise(z, sigma, u), x, generator)
 
     def noise_levels(self, steps: int) -> list[float]:
         """The sampler's noise levels, from the largest to the smallest (EDM, eq. 5)."""

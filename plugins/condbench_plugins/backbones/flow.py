@@ -23,9 +23,6 @@ from condbench_plugins.networks.optimizers import muon_and_adamw
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import FlowOptions
 
-# The bound of the likelihood runs between these noise levels.
-_SIGMA_MIN, _SIGMA_MAX = 0.02, 40.0
-
 # Of the times in training; the logit of t is -ln(sigma).
 _LOGIT_MEAN = -0.5
 
@@ -100,7 +97,7 @@ class Flow(ScoreModel):
             time = _like(t, z)
             return time * z + (1 - time) * guided(self.velocity, time * z, t, u, 1.0)
 
-        return log_likelihood_of_images(denoise, x, generator, sigma_min=_SIGMA_MIN, sigma_max=_SIGMA_MAX)
+        return log_likelihood_of_images(denoise, x, generator)
 
     def _slope(self, x: Tensor, t: float, u: Condition) -> Tensor:
         """The velocity at one time, guided and steered."""

@@ -18,21 +18,22 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 _LEVELS = 6  # noise levels looked at per sample
 
+# Between these noise levels an image is told by diffusion; what is left at the lower end, a decoder tells.
+_SIGMA_MIN, _SIGMA_MAX = 0.02, 40.0
+
 # The decoder's deviations: one intensity's width where the denoiser knows a pixel, more where it does not.
 _INTENSITY = 2 / 255
 _DEVIATIONS = (0.5 * _INTENSITY, 2 * _INTENSITY, 8 * _INTENSITY)
 
 
-def log_likelihood_of_images(
-    denoise: Denoise, x: Tensor, generator: torch.Generator, *, sigma_min: float, sigma_max: float
-) -> Tensor:
+def log_likelihood_of_images(denoise: Denoise, x: Tensor, generator: torch.Generator) -> Tensor:
     """A lower bound of log P(x) for images (B, C, H, W) of 256 intensities in [-1, 1]: (B,) nats.
 
-    `diffused` takes an image down to z at ``sigma_min``; a decoder then names each pixel's intensity.
+    `diffused` takes an image down to z with little noise; a decoder then names each pixel's intensity.
     """
-    levels = torch.full((len(x),), sigma_min, device=x.device)
+    levels = torch.full((len(x),), _SIGMA_MIN, device=x.device)
     painted = log_probability(x, denoise(_noisy(x, levels, generator), levels))
-    return painted - diffused(denoise, x, generator, sigma_min=sigma_min, sigma_max=sigma_max)
+    return painted - diffused(denoise, x, generator, sigma_min=_SIGMA_MIN, sigma_max=_SIGMA_MAX)
 
 
 def diffused(denoise: Denoise, x: Tensor, generator: torch.Generator, *, sigma_min: float, sigma_max: float) -> Tensor:
