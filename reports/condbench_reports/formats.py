@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from condbench.budget import Budget
 from condbench.results import Track
+from condbench.statistics import Estimate
 from condbench.store import Run
 from condbench_reports.combination import TIMES, Metric, Value
 from condbench_reports.matrix import Section
@@ -42,22 +42,6 @@ def interval(value: Value, unit: str = "") -> str:
     if value.low is None or value.high is None:
         return ""
     return f"[{number(value.low, unit)}, {number(value.high, unit)}]"
-
-
-class Estimate(Protocol):
-    """A value with its interval, if it has one."""
-
-    @property
-    def value(self) -> float:
-        """The value itself."""
-
-    @property
-    def low(self) -> float | None:
-        """Where its interval begins."""
-
-    @property
-    def high(self) -> float | None:
-        """Where its interval ends."""
 
 
 def estimate(found: Estimate) -> str:

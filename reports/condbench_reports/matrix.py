@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from condbench.budget import Budget
+from condbench.combinations import KEY_METRICS
 from condbench.results import MetricRow, Track, labels
 from condbench.store import Run
 from condbench_reports.combination import NOT_FINITE, Combination, Metric, Status, Trial, Value
 
-KEY_METRICS = ("fid", "label_accuracy", "sampling_throughput")
 SIZE_METRICS = ("parameters", "flops_per_image")
 
 

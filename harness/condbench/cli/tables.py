@@ -5,23 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from condbench.cli.matrices import METRICS, print_matrices
 
 if TYPE_CHECKING:
     from condbench.results import CellResult
-
-
-class Estimate(Protocol):
-    """A number that may have an interval."""
-
-    @property
-    def value(self) -> float: ...  # noqa: D102
-    @property
-    def low(self) -> float | None: ...  # noqa: D102
-    @property
-    def high(self) -> float | None: ...  # noqa: D102
+    from condbench.statistics import Estimate
 
 
 _COLUMNS = ("fid", "fid_floor", "label_accuracy", "training_seconds", "sampling_throughput", "parameters")

@@ -15,13 +15,14 @@ from condbench.statistics.comparison import (
 )
 from condbench.statistics.factorial import Effect, Factorial, Observation, Share, factorial
 from condbench.statistics.fronts import Standing, front
-from condbench.statistics.intervals import Interval, over_seeds, wilson
+from condbench.statistics.intervals import Estimate, Interval, over_seeds, wilson
 from condbench.statistics.percentiles import percentile
 from condbench.statistics.scales import Scale, scale_of
 
 __all__ = [
     "Difference",
     "Effect",
+    "Estimate",
     "Factorial",
     "Interval",
     "Observation",

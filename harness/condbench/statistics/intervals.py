@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
+from typing import Protocol
 
 import numpy as np
 
@@ -16,6 +17,22 @@ LEVEL = 0.95
 
 ROUNDING = 1e-9
 """Spreads below this share of the values are the rounding of equal ones."""
+
+
+class Estimate(Protocol):
+    """A value with its interval, if it has one."""
+
+    @property
+    def value(self) -> float:
+        """The value itself."""
+
+    @property
+    def low(self) -> float | None:
+        """Where its interval begins."""
+
+    @property
+    def high(self) -> float | None:
+        """Where its interval ends."""
 
 
 @dataclass(frozen=True)

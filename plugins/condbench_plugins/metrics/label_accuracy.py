@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condbench.data import Dataset
 from condbench.evaluation import Evaluation, Measurement, Unavailable, class_part
 from condbench.results import Table
 from condbench.statistics import wilson
 from condbench_plugins.metrics.classifiers import Weights, as_input, load
+from condbench_plugins.metrics.labels import names
 from condbench_plugins.metrics.networks import run, weights_for
 from condbench_plugins.metrics.reference import cached
 
@@ -32,11 +32,11 @@ def measure(evaluation: Evaluation) -> Measurement:
     shares = [
         tuple(float(count / line.sum()) for count in line) if line.any() else (None,) * len(line) for line in confusion
     ]
-    names = _names(evaluation.dataset)
+    classes = names(evaluation)
     table = Table(
         title="share of the samples of a class (row) that the judge takes for another (column)",
-        rows=names,
-        columns=names,
+        rows=classes,
+        columns=classes,
         values=tuple(shares),
     )
     return replace(_share(np.diagonal(confusion).sum(), confusion.sum()), table=table)
@@ -60,7 +60,7 @@ def measure_worst(evaluation: Evaluation) -> Measurement:
         shares[worst],
         low=min(share.low for share in shares.values() if share.low is not None),
         high=min(share.high for share in shares.values() if share.high is not None),
-        note=f"label {_names(evaluation.dataset)[worst]}",
+        note=f"label {names(evaluation)[worst]}",
     )
 
 
@@ -114,11 +114,6 @@ def _judge(weights: Weights, evaluation: Evaluation, images: NDArray[np.generic]
         return logits.argmax(1)
 
     return run(classes, images, evaluation.device).numpy()
-
-
-def _names(dataset: Dataset) -> tuple[str, ...]:
-    """What the classes are called."""
-    return dataset.labels or tuple(str(label) for label in range(dataset.task.condition[class_part(dataset.task)].size))
 
 
 def _share(hits: int, n: int, confidence: float = 0.95) -> Measurement:
