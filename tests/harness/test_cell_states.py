@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from condbench.executors import local
 from condbench.store import Run
 from tests.conftest import Condbench
 
@@ -31,7 +33,7 @@ from condbench.model import Model
 class Unruly(Model):
     def __init__(self, how):
         super().__init__()
-        self.how, self.weight = how, torch.nn.Parameter(torch.zeros(()))
+        self.how, self.weight, self.begun = how, torch.nn.Parameter(torch.zeros(())), False
 
     def loss(self, phase, x, u):
         if self.how == "raises":
@@ -45,7 +47,8 @@ class Unruly(Model):
             self.hoard = [bytearray(os.urandom(1) * 2**28) for _ in range(40)]
         if self.how == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.how == "lingers":  # a thread that is no daemon outlives the result, and a child the cell
+        if self.how == "lingers" and not self.begun:  # a thread that is no daemon outlives the result, a child the cell
+            self.begun = True
             threading.Thread(target=time.sleep, args=(600,)).start()
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # a grandchild"])
         if self.how == "chatters":
@@ -102,6 +105,18 @@ def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -
     condbench("run", "--resume", str(run.path), "--retry", "failed", "--json", code=3)
     assert "mnist10k.raises.none.s0 runs again: it was failed" in condbench.err
     assert "mnist10k.dies.none.s0 runs again" not in condbench.err
+
+
+@pytest.mark.parametrize(("looks", "killed"), [([8, 2], False), ([8, 8], True)])
+def test_a_child_that_still_shares_its_parents_memory_is_no_excess(looks, killed, monkeypatch) -> None:
+    """Between vfork and exec a child's resident set is its parent's, for a moment."""
+    process = local._Process.__new__(local._Process)
+    process.state, process.start = None, time.monotonic()
+    process.settings = SimpleNamespace(timeout_seconds=60, memory_bytes=5)
+    monkeypatch.setattr(process, "_held", lambda: looks.pop(0), raising=False)
+    monkeypatch.setattr(process, "_kill", lambda state, reason: setattr(process, "state", state), raising=False)
+    process._enforce_limits()
+    assert process.state == ("out-of-memory" if killed else None)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -117,14 +117,20 @@ class _Process:
         if seconds > self.settings.timeout_seconds:
             self._kill("timeout", f"it was killed after {seconds:.0f} s, its wall-clock limit")
         with suppress(psutil.NoSuchProcess):
-            cell = psutil.Process(self.process.pid)
-            held = sum(process.memory_info().rss for process in (cell, *cell.children(recursive=True)))
-            if held > self.settings.memory_bytes:
+            if self._held() <= self.settings.memory_bytes:
+                return
+            time.sleep(_POLL_SECONDS)  # a child that is just being started shows its parent's memory as its own
+            if (held := self._held()) > self.settings.memory_bytes:
                 limit = self.settings.memory_bytes / 2**30
                 self._kill(
                     "out-of-memory",
                     f"it was killed holding {held / 2**30:.2f} GiB of memory, limit {limit:g} GiB",
                 )
+
+    def _held(self) -> int:
+        """The memory of the cell and its children, in bytes."""
+        cell = psutil.Process(self.process.pid)
+        return sum(int(process.memory_info().rss) for process in (cell, *cell.children(recursive=True)))
 
     def _kill(self, state: State | None, reason: str) -> None:
         self.state, self.reason = state, reason
