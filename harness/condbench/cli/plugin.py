@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from condbench.cli.plugin_new import new
+
 plugin = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @plugin.callback()
 def _group() -> None:
     """Write and test plugins of your own."""
+
+
+plugin.command("new")(new)
