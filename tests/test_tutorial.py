@@ -1,0 +1,83 @@
+"""The tutorial, followed as it says: its files written where it says, its commands run in a new environment."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.environments import Environment
+
+TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
+
+_BLOCK = re.compile(r"(?:^`(?P<path>[^`\n]+)`[^\n]*:\n\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: a piece of a file, which a line above names, or, without one, lines for the shell."""
+
+    path: str | None
+    language: str
+    text: str
+
+
+def blocks(markdown: str) -> list[Block]:
+    return [Block(found["path"], found["language"], found["text"]) for found in _BLOCK.finditer(markdown)]
+
+
+@dataclass
+class Follower:
+    """One who does what the blocks say, in order; pieces of one file go one below the other."""
+
+    environment: Environment
+    cwd: Path
+
+    def follow(self, block: Block) -> str:
+        if block.path is None:
+            assert block.language == "sh", "a block of code stands below the name of its file"
+            script = f"{block.text}\npwd > '{self.environment.scripts}/pwd'"
+            said = self.environment.shell(script, self.cwd)
+            self.cwd = Path((self.environment.scripts / "pwd").read_text().strip())
+            return said
+        path = self.cwd / block.path
+        before = f"{path.read_text()}\n\n" if path.exists() else ""
+        path.write_text(before + block.text)
+        return ""
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What each command of the tutorial printed, by its text."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    follower = Follower(Environment(folder / "environment"), folder)
+    return {block.text: follower.follow(block) for block in blocks(TUTORIAL.read_text())}
+
+
+def of(said: dict[str, str], command: str) -> str:
+    (printed,) = [text for block, text in said.items() if command in block]
+    return printed
+
+
+def test_the_plugin_is_accepted_and_its_options_are_shown(said: dict[str, str]) -> None:
+    printed = of(said, "condbench plugins")
+    assert "condbench-imle\t0.1.0\timle\tactive" in printed
+    assert "samples among which the nearest to an image is sought" in printed
+
+
+def test_it_conforms(said: dict[str, str]) -> None:
+    assert "failed" not in of(said, "condbench plugin test")
+
+
+def test_the_new_pair_learns_to_obey_and_stands_in_the_report(said: dict[str, str]) -> None:
+    report = of(said, "condbench report")
+    assert "imle" in report and "rotation" in report
+
+
+def test_a_block_without_a_file_is_noticed(tmp_path: Path) -> None:
+    (block,) = blocks("Text.\n\n```python\nx = 1\n```\n")
+    assert block.path is None
+    with pytest.raises(AssertionError, match="below the name of its file"):
+        Follower(Environment(tmp_path / "environment"), tmp_path).follow(block)
