@@ -153,8 +153,16 @@ def _class(node: ast.ClassDef) -> Documented:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":
             arguments = ast.unparse(method.args).removeprefix("self").removeprefix(", ")
             signature += f", made by {node.name}({arguments})"
-    members = tuple(member for member in _members(node.body) if member.name != "model_config")
+    members = tuple(member for member in (*_attributes(node), *_members(node.body)) if member.name != "model_config")
     return Documented(node.name, signature, inspect.cleandoc(ast.get_docstring(node) or ""), members)
+
+
+def _attributes(node: ast.ClassDef) -> Iterator[Documented]:
+    """What ``__init__`` gives an instance."""
+    init = next((m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "__init__"), None)
+    for target in ast.walk(init) if init else ():
+        if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store) and not target.attr.startswith("_"):
+            yield Documented(target.attr, f"{target.attr}, an attribute", "")
 
 
 def _function(node: ast.FunctionDef) -> str:
@@ -186,21 +194,28 @@ def _written(found: Documented) -> Iterator[str]:
 
 def _markdown(docstring: str) -> str:
     """A docstring as Markdown: literal blocks and tables fenced, lists of arguments and errors as lists."""
-    text = re.sub(r"``(.+?)``", r"`\1`", docstring).replace("::\n\n", ":\n\n").removeprefix(":\n\n")
-    return "\n\n".join(map(_paragraph, text.split("\n\n")))
+    parts: list[str] = []
+    for part in re.sub(r"``(.+?)``", r"`\1`", docstring).split("\n\n"):
+        part = re.sub(r"^::$|:(:)$", r"\1", part)  # what announces a literal block
+        if parts and _LIST.match(parts[-1]) and part.startswith(" "):
+            parts[-1] += f"\n\n{part}"  # what belongs to an argument above
+        elif part:
+            parts.append(part)
+    return "\n\n".join(map(_paragraph, parts))
+
+
+_LIST = re.compile(r"(Args|Raises|Returns):\n")
 
 
 def _paragraph(text: str) -> str:
-    lines = [line.rstrip() for line in text.split("\n")]
-    if lines[0].startswith(("===", "    ")):
-        return "\n".join(["```text", *inspect.cleandoc("\n".join(lines)).split("\n"), "```"])
-    if re.fullmatch(r"(Args|Raises|Returns):", lines[0]):
-        entries = inspect.cleandoc("\n".join(lines[1:])).split("\n")
-        bullets = [
-            re.sub(r"^(\w+): ", r"- `\1`: ", entry) if entry[:1] != " " else f"  {entry.strip()}" for entry in entries
-        ]
-        return "\n".join([f"{lines[0]}\n", *bullets])
-    return "\n".join(re.sub(r"\*(?=[\w)])", r"\*", line) for line in lines)  # (B, *shape) is no emphasis
+    if text.startswith(("===", "    ")):
+        return f"```text\n{inspect.cleandoc(text)}\n```"
+    if _LIST.match(text):
+        title, _, entries = text.partition("\n")
+        lines = inspect.cleandoc(entries).split("\n")
+        text = "\n".join([f"{title}\n", *(re.sub(r"^(\w+): ", r"- `\1`: ", line) for line in lines)])
+    # (B, *shape) is no emphasis; what is code stays as it is.
+    return re.sub(r"(`[^`]*`)|(?<=, )\*", lambda found: found[1] or r"\*", text)
 
 
 if __name__ == "__main__":

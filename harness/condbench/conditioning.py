@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 Role = Literal["input", "hidden", "branch", "output", "score"]
+"""Where in its network a `Site` is."""
 
 EVERY_LAYER: frozenset[Role] = frozenset({"hidden", "output", "score"})
 """The roles of the sites that a conditioner fills to act in every layer: all behind the input, but for gates."""

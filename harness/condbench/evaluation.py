@@ -95,6 +95,7 @@ def class_part(task: Task) -> int:
 
 
 Measure = Callable[[Evaluation], Measurement]
+"""The whole metric contract; where nothing can be measured, it raises `Unavailable`."""
 
 
 def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) -> dict[str, Measurement | Unavailable]:

@@ -34,43 +34,43 @@ hookimpl = pluggy.HookimplMarker("condbench")
 
 @hookspec
 def condbench_register_backbones() -> Iterable[BackboneSpec]:
-    """Families of generative model."""
+    """Families of generative model: rows of the matrix."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
-    """Ways for u to get into a backbone."""
+    """Ways for u to get into a backbone: columns of the matrix."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_encoders() -> Iterable[EncoderSpec]:
-    """Condition encoders: u -> embeddings."""
+    """Condition encoders: u -> embeddings, the same for every conditioner."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_datasets() -> Iterable[DatasetSpec]:
-    """Datasets: pairs (x, u), split into train and test."""
+    """Datasets: pairs (x, u), split into train and test; ``condbench run -d NAME`` takes one."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_metrics() -> Iterable[MetricSpec]:
-    """Measures of samples."""
+    """Measures of samples: a row of every cell's result, and of `condbench evaluate`."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_executors() -> Iterable[ExecutorSpec]:
-    """Ways to run cells off the driver."""
+    """Ways to run cells off the driver; ``condbench run --executor NAME`` takes one."""
     raise NotImplementedError
 
 
 @hookspec
 def condbench_register_reporters() -> Iterable[ReporterSpec]:
-    """Renderers of a run."""
+    """Renderers of a run: formats of `condbench report`."""
     raise NotImplementedError
 
 

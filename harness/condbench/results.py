@@ -15,8 +15,13 @@ from condbench.budget import Budget
 from condbench.specs import Better
 
 State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
+"""How a cell ended: in exactly one of these."""
+
 Precision = Literal["fp32", "bf16"]
+"""What training and sampling compute in, where autocast allows it."""
+
 Track = Literal["same-backbone", "same-size"]
+"""Whether a conditioner's parameters come on top, or widths are solved for until all sizes agree."""
 
 
 class Record(BaseModel):

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["image", "tokens", "class", "video"]
+"""What an x, or a part of u, is; `Domain` says how each is stored."""
+
 Better = Literal["lower", "higher", "neither"]
+"""The good direction of a metric, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,8 @@ def _package(name: str) -> str:
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         mended = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST].strip("-0123456789") or "condbench-mine"
         raise UserError(
-            f"'{name}' cannot be the distribution's name: it must begin with a letter and consist of at most {_LONGEST} "
-            f"lower-case letters and digits, with single dashes between them, e.g. {mended}."
+            f"'{name}' cannot be a distribution's name here: write a letter, then lower-case letters and digits, "
+            f"single dashes between them, {_LONGEST} characters at most, e.g. {mended}."
         )
     package = name.replace("-", "_")
     found = None if keyword.iskeyword(package) else importlib.util.find_spec(package)
