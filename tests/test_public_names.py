@@ -31,16 +31,19 @@ reference = load_script()
 
 def changes(before: list[str], now: list[str]) -> str:
     """What an author of condbench is to do about a difference; empty without any."""
-    if gone := [line for line in before if line not in now]:
+    gone = [line for line in before if line not in now]
+    moved = [line for line in before if "(" not in line] != [line for line in now if "(" not in line and line in before]
+    if gone or moved:
         return (
-            "condbench.v1 promises these, and they are gone or otherwise (docs/compatibility.md): keep them, or add what "
-            "is new beside them with a default, or start condbench.v2. Only a default value added, or an annotation made "
-            "wider, is yours to enter with the new names.\n  " + "\n  ".join(gone)
+            "condbench.v1 promises these, and they are gone, or otherwise, or fields in another order "
+            "(docs/compatibility.md): keep them, or add what is new beside them with a default, or start condbench.v2. "
+            "Only an argument or field with a default, last, and an annotation that allows more may be entered in "
+            f"{KEPT.name} by hand.\n  " + "\n  ".join(gone)
         )
     if new := [line for line in now if line not in before]:
         return (
             "These are new. If plugins shall have them for good, run `python docs/make_reference.py && python "
-            "docs/make_reference.py --names > tests/public_names.txt`.\n  " + "\n  ".join(new)
+            f"docs/make_reference.py --names > tests/{KEPT.name}`.\n  " + "\n  ".join(new)
         )
     return ""
 
@@ -54,6 +57,9 @@ def test_a_change_is_noticed_and_says_what_to_do() -> None:
     names = reference.names()
     renamed = [line.replace("mixable: bool=True", "causal: bool=False") for line in names]
     assert "condbench.v2" in changes(names, renamed) and "mixable" in changes(names, renamed)
+    position = names.index("condbench.specs: Domain.shape: tuple[int, ...]")
+    swapped = [*names[: position - 1], names[position], names[position - 1], *names[position + 1 :]]
+    assert "in another order" in changes(names, swapped)
     assert "make_reference.py --names" in changes(names, [*names, "condbench.specs: class LossSpec"])
 
 
