@@ -43,9 +43,9 @@ def test_they_are_accepted_and_listed(environment: Environment, tmp_path: Path) 
     states = {
         plugin["distribution"]: plugin for plugin in json.loads(environment.shell("condbench plugins --json", tmp_path))
     }
-    assert {name: (states[name]["state"], states[name]["error"]) for name in NAMES.values()} == {
-        name: ("active", "") for name in NAMES.values()
-    }
+    assert {name: (states[name]["state"], states[name]["error"]) for name in NAMES.values()} == dict.fromkeys(
+        NAMES.values(), ("active", "")
+    )
     listing = json.loads(environment.shell("condbench list --json", tmp_path))
     for kind, name in NAMES.items():
         (row,) = [row for row in listing[f"{kind}s"] if row["from"] == f"{name} 0.1.0"]
