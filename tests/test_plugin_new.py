@@ -40,12 +40,9 @@ def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_they_are_accepted_and_listed(environment: Environment, tmp_path: Path) -> None:
-    states = {
-        plugin["distribution"]: plugin for plugin in json.loads(environment.shell("condbench plugins --json", tmp_path))
-    }
-    assert {name: (states[name]["state"], states[name]["error"]) for name in NAMES.values()} == dict.fromkeys(
-        NAMES.values(), ("active", "")
-    )
+    plugins = json.loads(environment.shell("condbench plugins --json", tmp_path))
+    states = {plugin["distribution"]: (plugin["state"], plugin["error"]) for plugin in plugins}
+    assert [states[name] for name in NAMES.values()] == [("active", "")] * len(NAMES)
     listing = json.loads(environment.shell("condbench list --json", tmp_path))
     for kind, name in NAMES.items():
         (row,) = [row for row in listing[f"{kind}s"] if row["from"] == f"{name} 0.1.0"]
