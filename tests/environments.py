@@ -37,7 +37,7 @@ class Environment:
             "https_proxy": nowhere,
         }
 
-    def shell(self, script: str, cwd: Path, *, timeout: float = 300) -> str:
+    def shell(self, script: str, cwd: Path, *, timeout: float = 600) -> str:
         """Run lines of a shell, each of which must succeed; what they print."""
         done = subprocess.run(
             ["sh", "-euc", script],

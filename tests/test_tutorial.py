@@ -49,10 +49,14 @@ class Follower:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each command of the tutorial printed, by its text."""
+def follower(tmp_path_factory: pytest.TempPathFactory) -> Follower:
     folder = tmp_path_factory.mktemp("tutorial")
-    follower = Follower(Environment(folder / "environment"), folder)
+    return Follower(Environment(folder / "environment"), folder)
+
+
+@pytest.fixture(scope="module")
+def said(follower: Follower) -> dict[str, str]:
+    """What each command of the tutorial printed, by its text."""
     return {block.text: follower.follow(block) for block in blocks(TUTORIAL.read_text())}
 
 
@@ -61,19 +65,40 @@ def of(said: dict[str, str], command: str) -> str:
     return printed
 
 
+@pytest.mark.authors
 def test_the_plugin_is_accepted_and_its_options_are_shown(said: dict[str, str]) -> None:
     printed = of(said, "condbench plugins")
     assert "condbench-imle\t0.1.0\timle\tactive" in printed
     assert "samples among which the nearest to an image is sought" in printed
 
 
+@pytest.mark.authors
 def test_it_conforms(said: dict[str, str]) -> None:
     assert "failed" not in of(said, "condbench plugin test")
 
 
+@pytest.mark.authors
 def test_the_new_pair_learns_to_obey_and_stands_in_the_report(said: dict[str, str]) -> None:
-    report = of(said, "condbench report")
-    assert "imle" in report and "rotation" in report
+    report = of(said, "condbench report").splitlines()
+    (line,) = [line for line in report if line.startswith("| imle")][:1]
+    assert line
+
+
+@pytest.mark.authors
+def test_its_types_are_strict(said: dict[str, str], follower: Follower) -> None:
+    follower.environment.shell("mypy --strict src tests", follower.cwd)
+
+
+def test_code_is_whole_and_every_file_is_named() -> None:
+    """What can be seen without running anything: the pieces of each file parse together."""
+    files: dict[str, str] = {}
+    for block in blocks(TUTORIAL.read_text()):
+        assert block.path or block.language == "sh"
+        files[block.path or "shell"] = files.get(block.path or "shell", "") + block.text
+    assert {"pyproject.toml", "src/condbench_imle/imle.py", "src/condbench_imle/rotation.py"} < files.keys()
+    for path, text in files.items():
+        if path.endswith(".py"):
+            compile(text, path, "exec")
 
 
 def test_a_block_without_a_file_is_noticed(tmp_path: Path) -> None:
