@@ -114,8 +114,9 @@ def names() -> list[str]:
 
 def documented(module: str, name: str) -> Documented:
     """A name that a module defines, or imports from another of condbench's."""
-    body = ast.parse(_source(module).read_text(encoding="utf-8")).body
-    for found in _members(body):
+    source = _source(module).read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    for found in _members(body, source):
         if found.name == name:
             return found
     for node in body:
@@ -129,31 +130,32 @@ def _source(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _members(body: list[ast.stmt]) -> Iterator[Documented]:
-    """What a module or a class defines, private names left out."""
+def _members(body: list[ast.stmt], source: str) -> Iterator[Documented]:
+    """What a module or a class defines, private names left out; ``source`` is the module's."""
     for node, after in zip(body, [*body[1:], None], strict=True):
         found: Documented | None = None
         match node:
             case ast.ClassDef():
-                found = _class(node)
+                found = _class(node, source)
             case ast.FunctionDef():
                 found = Documented(node.name, _function(node), inspect.cleandoc(ast.get_docstring(node) or ""))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                found = Documented(name, ast.unparse(node), _attribute_docstring(after))
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                found = Documented(name, ast.unparse(node), _attribute_docstring(after))
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+                written = ast.get_source_segment(source, node) or ""
+                found = Documented(name, " ".join(written.split()), _attribute_docstring(after))
         if found is not None and (not found.name.startswith("_") or found.name in ("__len__", "__getitem__")):
             yield found
 
 
-def _class(node: ast.ClassDef) -> Documented:
+def _class(node: ast.ClassDef, source: str) -> Documented:
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     signature = f"class {node.name}({bases})" if bases else f"class {node.name}"
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and method.name == "__init__":
             arguments = ast.unparse(method.args).removeprefix("self").removeprefix(", ")
             signature += f", made by {node.name}({arguments})"
-    members = tuple(member for member in (*_attributes(node), *_members(node.body)) if member.name != "model_config")
+    members = tuple(
+        member for member in (*_attributes(node), *_members(node.body, source)) if member.name != "model_config"
+    )
     return Documented(node.name, signature, inspect.cleandoc(ast.get_docstring(node) or ""), members)
 
 
