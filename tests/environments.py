@@ -31,6 +31,7 @@ class Environment:
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "CONDBENCH_CACHE": str(folder / "cache"),
+            "MYPY_CACHE_DIR": str(folder / "mypy"),  # one for all, since torch takes long to read
             "COLUMNS": "200",
             "OMP_NUM_THREADS": "1",
             "http_proxy": nowhere,

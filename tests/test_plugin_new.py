@@ -89,8 +89,8 @@ def test_a_wrong_type_is_seen_through_the_published_types(environment: Environme
     folder = distributions / NAMES["backbone"] / "src" / plugin_new._package(NAMES["backbone"])
     planted = {
         "backbone.py": (
-            "        return (2 * ink - 1)",
-            "        return None, (2 * ink - 1)",
+            "        return images.view",
+            "        return None, images.view",
             "Incompatible return value type",
         ),
         "register.py": ('frozenset({"gates"', 'list({"gates"', 'Argument "offers"'),

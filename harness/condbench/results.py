@@ -1,6 +1,7 @@
 """The records that a run consists of, as they stand in its files: plan lines, results and the run's own description.
 
-Everything here is pydantic, so that what is read back is checked; importing it needs no torch.
+Everything here is pydantic, so that what is read back is checked; importing it needs no torch. Defaults are said by
+``default=``, since type checkers of plugins know them by no other name (PEP 681).
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ class Choice(Record):
     name: str
     distribution: str
     options: dict[str, JsonValue] = {}
-    changed: dict[str, JsonValue] = Field({}, description="the options that were asked for and are not the defaults")
-    sized: dict[str, JsonValue] = Field({}, description="the options that the track same-size has solved for")
+    changed: dict[str, JsonValue] = Field(
+        default={}, description="the options that were asked for and are not the defaults"
+    )
+    sized: dict[str, JsonValue] = Field(default={}, description="the options that the track same-size has solved for")
 
     def __str__(self) -> str:
         """The form that the command line takes: ``flow[width=64]``."""
@@ -70,10 +73,14 @@ class Settings(Record):
     timeout_seconds: float
     memory_bytes: int
     track: Track = "same-backbone"
-    guidance_scales: tuple[float, ...] = Field((), description="scales to sample at once more, for the guidance sweep")
-    guidance_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
-    checkpoint_shares: tuple[float, ...] = Field((), description="shares of the budget after which to sample as well")
-    checkpoint_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
+    guidance_scales: tuple[float, ...] = Field(
+        default=(), description="scales to sample at once more, for the guidance sweep"
+    )
+    guidance_metrics: tuple[str, ...] = Field(default=(), description="what is measured at each of them")
+    checkpoint_shares: tuple[float, ...] = Field(
+        default=(), description="shares of the budget after which to sample as well"
+    )
+    checkpoint_metrics: tuple[str, ...] = Field(default=(), description="what is measured at each of them")
     compile: bool = False
 
 
@@ -137,10 +144,10 @@ class PlannedCell(Record):
     skip: str = ""
     data_root: str | None = None
     size: Size | None = Field(
-        None, description="under the track same-size: what its size must be, or could not be made"
+        default=None, description="under the track same-size: what its size must be, or could not be made"
     )
     forecast_seconds: float | None = Field(
-        None, description="how long its whole life should take, where that was asked"
+        default=None, description="how long its whole life should take, where that was asked"
     )
 
     @property
@@ -178,9 +185,9 @@ class MetricRow(Record):
     low: float | None = None
     high: float | None = None
     reason: str = ""
-    note: str = Field("", description="what must be known of this value, e.g. that it is a bound")
-    summary: str = Field("", description="what it measures, in words")
-    table: Table | None = Field(None, description="the parts that the value is made of")
+    note: str = Field(default="", description="what must be known of this value, e.g. that it is a bound")
+    summary: str = Field(default="", description="what it measures, in words")
+    table: Table | None = Field(default=None, description="the parts that the value is made of")
 
 
 class Guided(Record):
@@ -207,13 +214,13 @@ class CellResult(Record):
     name: str
     state: State
     reason: str = ""
-    ended_by: str = Field("", description="the budget's resource that ended training")
+    ended_by: str = Field(default="", description="the budget's resource that ended training")
     provenance: Provenance
     metrics: tuple[MetricRow, ...] = ()
-    guided: tuple[Guided, ...] = Field((), description="the guidance sweep, if the suite has one")
-    checkpoints: tuple[Checkpoint, ...] = Field((), description="earlier states, if the suite asks for any")
-    labels: tuple[str, ...] = Field((), description="the names of the task's classes, if it has any")
-    stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
+    guided: tuple[Guided, ...] = Field(default=(), description="the guidance sweep, if the suite has one")
+    checkpoints: tuple[Checkpoint, ...] = Field(default=(), description="earlier states, if the suite asks for any")
+    labels: tuple[str, ...] = Field(default=(), description="the names of the task's classes, if it has any")
+    stages: dict[str, float] = Field(default={}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""
 
     def metric(self, name: str) -> MetricRow | None:
@@ -271,4 +278,6 @@ class RunInfo(Record):
     plugins: list[PluginState]
     jobs: int = 1
     executor: str = "local"
-    within_seconds: float | None = Field(None, description="the time that the run was told to end in, if it was")
+    within_seconds: float | None = Field(
+        default=None, description="the time that the run was told to end in, if it was"
+    )

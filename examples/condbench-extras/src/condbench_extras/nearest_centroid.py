@@ -36,7 +36,9 @@ def measure(evaluation: Evaluation) -> Measurement:
 def nearest(images: NDArray[np.generic], centroids: NDArray[np.float64]) -> NDArray[np.intp]:
     """Images (N, C, H, W) and centroids (K, C * H * W) -> the position of each image's nearest centroid, (N,)."""
     # |x - c|^2 without |x|^2, which is the same for all centroids.
-    return (np.square(centroids).sum(axis=1) - 2 * _flat(images) @ centroids.T).argmin(axis=1)
+    distances = np.square(centroids).sum(axis=1) - 2 * _flat(images) @ centroids.T
+    positions: NDArray[np.intp] = distances.argmin(axis=1)
+    return positions
 
 
 def _flat(images: NDArray[np.generic]) -> NDArray[np.float64]:
