@@ -80,8 +80,11 @@ def test_it_conforms(said: dict[str, str]) -> None:
 @pytest.mark.authors
 def test_the_new_pair_learns_to_obey_and_stands_in_the_report(said: dict[str, str]) -> None:
     report = of(said, "condbench report").splitlines()
-    (line,) = [line for line in report if line.startswith("| imle")][:1]
-    assert line
+    accuracy = report[report.index("### label_accuracy (share, higher is better)") :]
+    heads, _, values = ([entry.strip() for entry in line.split("|")[1:-1]] for line in accuracy[2:5])
+    found = dict(zip(heads, values, strict=True))
+    assert found[""] == "imle" and found["adain"] == "skipped"
+    assert float(found["rotation"].split()[0]) > 0.4, "chance is 0.1"
 
 
 @pytest.mark.authors
