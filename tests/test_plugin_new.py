@@ -110,8 +110,8 @@ def test_a_wrong_type_is_seen_through_the_published_types(environment: Environme
 def test_its_style_is_ruffs_and_condbenchs(tmp_path: Path, name: str) -> None:
     """Whatever the length of the name: lines are broken as the formatter would."""
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
-    rules = ["--config", f"lint.select={ours['select']}", "--config", f"lint.ignore={ours['ignore']}"]
-    rules += ["--config", 'lint.per-file-ignores={"**/tests/**"=["D1"]}', "--config", "line-length=120"]
+    lint = f"select={ours['select']}, ignore={ours['ignore']}, per-file-ignores={{'**/tests/**'=['D1']}}"
+    rules = ["--config", f"lint={{{lint}}}", "--config", "line-length=120"]
     for kind in plugin_new.KINDS:
         words = {"name": name, "package": name.replace("-", "_"), "plugin": name.removeprefix("condbench-")}
         plugin_new.write(tmp_path / kind, kind, words)

@@ -20,12 +20,9 @@ from torch import Tensor, nn
 from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Conditioner
 from condbench.errors import UserError
 from condbench.specs import Domain, Task
-from condbench.testing import conformance
 from condbench_plugins.conditioners import adain, cross_attention, film, label_embedding
 from condbench_plugins.encoders.table import Table
 from condbench_plugins.options import CrossAttentionOptions
-
-test_conformance = conformance("condbench-diffusers")
 
 CONDITIONERS = {
     "label-embedding": label_embedding.make(None),

@@ -9,9 +9,6 @@ from torch import nn
 
 from condbench.conditioning import Condition, Conditioned
 from condbench.specs import Domain, Task
-from condbench.testing import conformance
-
-test_conformance = conformance("condbench-example")
 
 
 def test_the_probabilities_of_all_images_add_up_to_one() -> None:

@@ -18,12 +18,8 @@ from condbench.data import Dataset, Split
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.specs import Domain, Task
 from condbench.store import Run
-from condbench.testing import conformance
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-test_conformance = conformance("condbench-extras")
 
 
 def evaluation(samples: list[int], labels: tuple[int, ...] | None) -> Evaluation:

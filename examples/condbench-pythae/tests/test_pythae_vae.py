@@ -16,11 +16,8 @@ from torch import Tensor
 
 from condbench.conditioning import Condition, ConditionEncoder, Conditioner
 from condbench.specs import Domain, Task
-from condbench.testing import conformance
 from condbench_plugins.conditioners import film, label_embedding
 from condbench_plugins.encoders.table import Table
-
-test_conformance = conformance("condbench-pythae")
 
 OPTIONS = VaeOptions(latent=4)
 
