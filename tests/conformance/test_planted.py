@@ -294,6 +294,11 @@ BUGS: dict[str, tuple[tuple[str, str, str], str, str]] = {
         "toy-ink: measures real images",
         "is not around",
     ),
+    "a metric that paints over samples": (
+        ("metric.py", "    labels, real =", "    evaluation.samples[:] = 0\n    labels, real ="),
+        "toy-ink: measures real images",
+        "it changes the samples",
+    ),
     "a metric that draws at random": (
         ("metric.py", "float(np.mean(distances))", "float(np.mean(distances) + np.random.rand())"),
         "toy-ink: deterministic",
