@@ -116,7 +116,7 @@ def _pair(planned: PlannedCell) -> str:
 
 
 def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seconds: float) -> Cost:
-    samplings = 1.0 + len(settings.checkpoint_shares)
+    samplings = 1.0 + len(settings.checkpoint_shares) + settings.redraws
     if probe.guidable:  # a guided sample takes two evaluations
         samplings += 2.0 * len(settings.guidance_scales)
     fixed = (

@@ -15,9 +15,10 @@ from condbench.data import Dataset
 from condbench.errors import UserError
 from condbench.loading import load
 from condbench.model import Model
+from condbench.provenance import digest
 from condbench.registry import Registry, resolve
 from condbench.results import Choice, PlannedCell
-from condbench.specs import Task
+from condbench.specs import DatasetSpec, Task
 from condbench.store import Run
 
 ENCODER_DIM = 128
@@ -37,9 +38,20 @@ def settle(threads: int, value: int) -> None:
 
 def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     """The cell's dataset."""
+    spec, root = _data(planned, registry)
+    return load(spec, root, planned.provenance.data)
+
+
+def data_digest(planned: PlannedCell, registry: Registry) -> str:
+    """What identifies the cell's data as they are now."""
+    spec, root = _data(planned, registry)
+    return digest(spec.fingerprint, root)
+
+
+def _data(planned: PlannedCell, registry: Registry) -> tuple[DatasetSpec, Path | None]:
     choice = planned.cell.dataset
     spec = registry.datasets.get(f"{choice.distribution}:{choice.name}").spec
-    return load(spec, None if planned.data_root is None else Path(planned.data_root), planned.provenance.data)
+    return spec, None if planned.data_root is None else Path(planned.data_root)
 
 
 def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:

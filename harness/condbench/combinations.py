@@ -44,6 +44,16 @@ class Combination:
         """The same, values only."""
         return {seed: row.value for seed, row in self.rows(metric).items() if row.value is not None}
 
+    def draws(self, metric: str) -> list[list[float]]:
+        """Of every result, the values of all its sets of samples, its own first; nothing where one has none."""
+        found = []
+        for result in self.results:
+            sets = (result.metrics, *(redraw.metrics for redraw in result.redraws))
+            values = [row.value for rows in sets for row in rows if row.name == metric and row.value is not None]
+            if len(values) == len(sets) and all(map(math.isfinite, values)):
+                found.append(values)
+        return found
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -14,10 +14,12 @@ from condbench.statistics import (
     Difference,
     Factorial,
     Interval,
+    Nested,
     Observation,
     factorial,
     holm,
     mean_improvement,
+    nested,
     paired,
     probability_of_improvement,
     rank_sets,
@@ -90,11 +92,16 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Where a metric's differences come from, on one dataset; or why that cannot be said."""
+    """Where a metric's differences come from, on one dataset; or why that cannot be said.
+
+    ``seeds`` is what the spread between seeds comes from, where cells were sampled more than once; else ``seeds_why``.
+    """
 
     dataset: str
     result: Factorial | None
     why: str = ""
+    seeds: Nested | None = None
+    seeds_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,7 +234,20 @@ def _analyse(metric: Metric, dataset: str, members: Sequence[Combination]) -> An
         Observation(m.backbone, m.conditioner, value) for m in members for value in m.values(metric.name).values()
     ]
     counts = [row.n for m in members for row in m.rows(metric.name).values() if row.n]
+    n = min(counts, default=None)
+    seeds, seeds_why = _from_drawing(metric, members, n)
     try:
-        return Analysis(dataset, factorial(observations, metric.scale, min(counts, default=None)))
+        return Analysis(dataset, factorial(observations, metric.scale, n), "", seeds, seeds_why)
     except ValueError as reason:
-        return Analysis(dataset, None, str(reason))
+        return Analysis(dataset, None, str(reason), seeds, seeds_why)
+
+
+def _from_drawing(metric: Metric, members: Sequence[Combination], n: int | None) -> tuple[Nested | None, str]:
+    """How much of the spread between seeds is due to drawing, or why not; neither where cells were sampled once."""
+    draws = [member.draws(metric.name) for member in members]
+    if all(len(values) == 1 for member in draws for values in member):
+        return None, ""
+    try:
+        return nested(draws, metric.scale, n), ""
+    except ValueError as reason:
+        return None, str(reason)

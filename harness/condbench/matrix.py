@@ -29,6 +29,7 @@ OWN_ROWS = (
 """The metrics that are the harness's own, whatever plugins measure besides."""
 
 CAPABILITIES = {
+    "norms": "norms of its own at its sites",
     "positions": "features with positions that a site may mix",
     "sequence": "a sequence that tokens can be put in front of",
     "score": "a score or velocity at every noise level",
@@ -244,6 +245,8 @@ def _settings(
         guidance_metrics=named(suite.guidance.metrics, bool(suite.guidance.scales)),
         checkpoint_shares=tuple(suite.checkpoints.shares),
         checkpoint_metrics=named(suite.checkpoints.metrics, bool(suite.checkpoints.shares)),
+        redraws=suite.redraws.count,
+        redraw_metrics=named(suite.redraws.metrics, bool(suite.redraws.count)),
         compile=suite.compile,
     )
 

@@ -17,14 +17,13 @@ import torch
 
 from condbench.batches import Batches, from_model_range
 from condbench.building import build, load_dataset, settle
-from condbench.cell import asked_for, cycled
 from condbench.data import Dataset
 from condbench.evaluation import Evaluation
 from condbench.flops import count_flops
 from condbench.measuring import measure
 from condbench.probing import Leg, Probe, Question
 from condbench.registry import Registry, installed
-from condbench.sampling import LATENCY_BATCHES, latency_seconds
+from condbench.sampling import LATENCY_BATCHES, asked_for, cycled, latency_seconds
 from condbench.training import Stepper
 
 _WARM_UP, _TIMED = 2, 5  # steps

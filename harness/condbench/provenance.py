@@ -46,7 +46,7 @@ def source_digest(package: str) -> str:
 
 def involved(cell: Cell, settings: Settings, registry: Registry) -> list[Entry[Any]]:
     """The plugins that have a part in a cell's result: its own, its encoders and its metrics."""
-    measured = (*settings.metrics, *settings.guidance_metrics, *settings.checkpoint_metrics)
+    measured = (*settings.metrics, *settings.guidance_metrics, *settings.checkpoint_metrics, *settings.redraw_metrics)
     return [
         registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}"),
         registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),

@@ -69,6 +69,8 @@ class Settings(Record):
     guidance_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
     checkpoint_shares: tuple[float, ...] = Field((), description="shares of the budget after which to sample as well")
     checkpoint_metrics: tuple[str, ...] = Field((), description="what is measured at each of them")
+    redraws: int = Field(0, description="how often to sample again from other noise")
+    redraw_metrics: tuple[str, ...] = Field((), description="what is measured of each of them")
     compile: bool = False
 
 
@@ -195,6 +197,13 @@ class Checkpoint(Record):
     metrics: tuple[MetricRow, ...]
 
 
+class Redraw(Record):
+    """What the same trained cell measures of other samples; ``seed`` is nested in the cell's, which has 0 itself."""
+
+    seed: int
+    metrics: tuple[MetricRow, ...]
+
+
 class CellResult(Record):
     """result.json: the end of a cell, whichever it was."""
 
@@ -207,6 +216,7 @@ class CellResult(Record):
     metrics: tuple[MetricRow, ...] = ()
     guided: tuple[Guided, ...] = Field((), description="the guidance sweep, if the suite has one")
     checkpoints: tuple[Checkpoint, ...] = Field((), description="earlier states, if the suite asks for any")
+    redraws: tuple[Redraw, ...] = Field((), description="samples from other noise, if the suite asks for any")
     labels: tuple[str, ...] = Field((), description="the names of the task's classes, if it has any")
     stages: dict[str, float] = Field({}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condbench.batches import from_model_range
+from condbench.batches import conditions, from_model_range
 from condbench.conditioning import Condition, Conditioned
+from condbench.data import Dataset, Split
 from condbench.errors import Diverged
 from condbench.model import Model
 from condbench.results import MetricRow, Table
@@ -28,6 +29,17 @@ LATENCY_BATCHES = (1, 64)
 _LEAST_CALLS, _MOST_CALLS = 2, 200  # the most give a 99th percentile that two calls are beyond
 _LATENCY_SECONDS = 2.0  # after which no further call begins
 _PERCENTILES = (50, 90, 99)
+
+
+def asked_for(dataset: Dataset, count: int) -> Condition:
+    """The first ``count`` conditions of the test split, starting over where it has fewer."""
+    at = cycled(dataset.test, count)
+    return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
+
+
+def cycled(split: Split, count: int) -> NDArray[np.int64]:
+    """The first ``count`` positions of a split, starting over where it has fewer."""
+    return np.arange(count) % len(split)
 
 
 @dataclass(frozen=True)

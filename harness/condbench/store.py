@@ -134,12 +134,12 @@ class Run:
             result = self.result(planned.name)
             common = {"run": self.name, "cell": planned.name, **_identity(planned.cell)}
             lines += _metric_lines(common, result) if result else [{**common, "status": "not run yet"}]
-        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
+        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64", "redraw": "Int64"})
 
 
 COLUMNS = (
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "guidance", "progress", "value", "low", "high", "n", "unit", "better", "note"),
+    *("metric", "guidance", "progress", "redraw", "value", "low", "high", "n", "unit", "better", "note"),
 )
 
 
@@ -156,15 +156,17 @@ def _identity(cell: Cell) -> dict[str, object]:
 
 def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[str, object]]:
     ended = {**common, "status": result.state, "reason": result.reason}
-    rows: list[tuple[float | None, float | None, MetricRow]] = [(None, None, row) for row in result.metrics]
-    rows += [(guided.scale, None, row) for guided in result.guided for row in guided.metrics]
-    rows += [(None, earlier.progress, row) for earlier in result.checkpoints for row in earlier.metrics]
+    rows: list[tuple[float | None, float | None, int, MetricRow]] = [(None, None, 0, row) for row in result.metrics]
+    rows += [(guided.scale, None, 0, row) for guided in result.guided for row in guided.metrics]
+    rows += [(None, earlier.progress, 0, row) for earlier in result.checkpoints for row in earlier.metrics]
+    rows += [(None, None, redraw.seed, row) for redraw in result.redraws for row in redraw.metrics]
     return [
         {
             **ended,
             "metric": row.name,
             "guidance": scale,
             "progress": progress,
+            "redraw": redraw,
             "value": row.value,
             "low": row.low,
             "high": row.high,
@@ -174,7 +176,7 @@ def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[st
             "note": row.note,
             "reason": row.reason or result.reason,
         }
-        for scale, progress, row in rows
+        for scale, progress, redraw, row in rows
     ] or [ended]
 
 

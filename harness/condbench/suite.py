@@ -48,6 +48,15 @@ class Checkpoints(BaseModel):
         return shares
 
 
+class Redraws(BaseModel):
+    """Each trained cell is sampled so many times more, from other noise: how much of a spread is due to drawing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int = Field(0, ge=0, le=100)
+    metrics: list[str] = Field(["fid", "label_accuracy"], min_length=1)
+
+
 class Suite(BaseModel):
     """The keys of a suite's TOML file; ``["*"]`` selects all that is installed."""
 
@@ -64,6 +73,7 @@ class Suite(BaseModel):
     track: Track = Field("same-backbone", description="same-size varies widths until all conditioners' sizes agree")
     guidance: GuidanceSweep = GuidanceSweep()
     checkpoints: Checkpoints = Checkpoints()
+    redraws: Redraws = Redraws()
     samples: int = Field(1996, ge=100, le=1_000_000, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
     encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")

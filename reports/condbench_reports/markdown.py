@@ -189,7 +189,7 @@ def _conclusions(found: Conclusions) -> Iterator[str]:
         effect = f"{conclusions.EFFECTS[result.scale]} against its backbones' mean"
         rows = [[e.conditioner, formats.estimate(e), str(e.backbones)] for e in result.effects]
         yield from _table(["conditioner", effect, "backbones"], rows, numbers_from=1)
-        for note in result.notes:
+        for note in (*result.notes, *([analysis.seeds.in_words] if analysis.seeds else ())):
             yield from ("", note)
     for one in found.fronts:
         yield from ("", f"### Front: {one.metrics[0]} against {one.metrics[1]} on {_text(one.dataset)}", "")

@@ -93,6 +93,10 @@ def _print_left_out(left_out: Sequence[LeftOut]) -> None:
 def _print_analysis(comparison: Comparison, analysis: Analysis) -> None:
     """The shares of variance, and what each conditioner changes."""
     name, result = comparison.metric.name, analysis.result
+    if analysis.seeds is not None:
+        print(f"\n{analysis.seeds.in_words}")
+    elif analysis.seeds_why:
+        print(f"\nWhat the spread of {name} between seeds is due to cannot be said: {analysis.seeds_why}.")
     scale = "" if comparison.metric.scale == "identity" else f"{comparison.metric.scale} "
     print()
     if result is None:

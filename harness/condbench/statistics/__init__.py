@@ -16,6 +16,7 @@ from condbench.statistics.comparison import (
 from condbench.statistics.factorial import Effect, Factorial, Observation, Share, factorial
 from condbench.statistics.fronts import Standing, front
 from condbench.statistics.intervals import Estimate, Interval, over_seeds, wilson
+from condbench.statistics.nested import Nested, nested
 from condbench.statistics.percentiles import percentile
 from condbench.statistics.scales import Scale, scale_of
 
@@ -25,6 +26,7 @@ __all__ = [
     "Estimate",
     "Factorial",
     "Interval",
+    "Nested",
     "Observation",
     "Scale",
     "Share",
@@ -33,6 +35,7 @@ __all__ = [
     "front",
     "holm",
     "mean_improvement",
+    "nested",
     "over_seeds",
     "paired",
     "percentile",
