@@ -101,8 +101,8 @@ class Site(nn.Module):
         """
         if adapter is not None and adapter.mixes and not self.mixable:
             raise UserError(
-                f"{type(adapter).__name__} mixes positions, and a causal site must not: let the conditioner leave alone "
-                "what is not mixable, or the backbone not offer 'positions'."
+                f"{type(adapter).__name__} mixes positions, and a causal site must not: let the conditioner leave "
+                "alone what is not mixable, or the backbone not offer 'positions'."
             )
         self.adapter = adapter
         if adapter is not None and adapter.replaces_norm:

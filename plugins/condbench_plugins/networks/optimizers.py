@@ -108,7 +108,7 @@ def muon_and_adamw(
 
     Hidden matrices are those of ``layers`` that are at least 16 wide on both sides; embeddings, biases, gains and thin
     first or last layers go to AdamW. So does the path of u, whatever it is: how it learns must not depend on the
-    backbone. Muon's arithmetic depends on the size of a matrix only, so it is dear for a matrix that sees one vector per
+    backbone. Muon's arithmetic depends on the size of a matrix only, so it is dear for one that sees one vector per
     sample: a network of convolutions may leave out its linear layers.
     """
     wanted = {id(p) for p in parameters}
