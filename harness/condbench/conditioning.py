@@ -212,4 +212,5 @@ def prefixes(net: nn.Module) -> list[Prefix]:
 
 def adapters(net: nn.Module) -> list[nn.Module]:
     """What a conditioner has put into a network's sites and prefixes: u's own path, all that is not the backbone's."""
-    return [slot.adapter for slot in (*sites(net), *prefixes(net)) if slot.adapter is not None]
+    slots: list[Site | Prefix] = [*sites(net), *prefixes(net)]
+    return [slot.adapter for slot in slots if slot.adapter is not None]
