@@ -47,7 +47,8 @@ class Samples:
     """Drawn samples, stored like `condbench.data.Split.x`, and how fast they came.
 
     ``throughput`` is in samples per second: the median over full batches, the first of which warms up and does not
-    count where there are others. ``evaluations`` counts, per sample, the evaluations of networks that see u.
+    count where there are others. ``evaluations`` counts, per sample, the evaluations of the backbone's networks; a
+    classifier that steers it is not among them.
     """
 
     x: NDArray[np.generic]
