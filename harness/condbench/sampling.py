@@ -14,7 +14,7 @@ from torch import Tensor
 
 from condbench.batches import conditions, from_model_range
 from condbench.conditioning import Condition, Conditioned
-from condbench.data import Dataset, Split
+from condbench.data import Dataset, Split, spread
 from condbench.errors import Diverged
 from condbench.model import Model
 from condbench.results import MetricRow, Table
@@ -32,14 +32,15 @@ _PERCENTILES = (50, 90, 99)
 
 
 def asked_for(dataset: Dataset, count: int) -> Condition:
-    """The first ``count`` conditions of the test split, starting over where it has fewer."""
+    """``count`` conditions of the test split, at the positions that `cycled` says."""
     at = cycled(dataset.test, count)
     return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
 
 
 def cycled(split: Split, count: int) -> NDArray[np.int64]:
-    """The first ``count`` positions of a split, starting over where it has fewer."""
-    return np.arange(count) % len(split)
+    """``count`` positions of a split: all of it as often as it fits, the rest evenly spaced, since it may be sorted."""
+    rounds, rest = divmod(count, len(split))
+    return np.concatenate([np.tile(np.arange(len(split)), rounds), spread(rest, len(split))])
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from condbench.statistics.comparison import (
     rank_sets,
     unpaired,
 )
-from condbench.statistics.factorial import Effect, Factorial, Observation, Share, factorial
+from condbench.statistics.factorial import EFFECTS, Effect, Factorial, Observation, Share, factorial
 from condbench.statistics.fronts import Standing, front
-from condbench.statistics.intervals import Estimate, Interval, over_seeds, wilson
+from condbench.statistics.intervals import Estimate, Interval, newcombe, over_seeds, wilson
 from condbench.statistics.nested import Nested, nested
 from condbench.statistics.percentiles import percentile
 from condbench.statistics.scales import Scale, scale_of
 
 __all__ = [
+    "EFFECTS",
     "Difference",
     "Effect",
     "Estimate",
@@ -36,6 +37,7 @@ __all__ = [
     "holm",
     "mean_improvement",
     "nested",
+    "newcombe",
     "over_seeds",
     "paired",
     "percentile",

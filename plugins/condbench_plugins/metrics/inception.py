@@ -43,7 +43,9 @@ def measure(evaluation: Evaluation) -> Measurement:
         )
     space = _inception(evaluation)
     value = distance(sample_statistics(evaluation, space), real_statistics(evaluation, space, "train"))
-    return Measurement(value, n=len(evaluation.samples))
+    published = space.digest.startswith(PUBLISHED_DIGEST)
+    note = "" if published else "not by the published weights, so not to be compared with papers'"
+    return Measurement(value, n=len(evaluation.samples), note=note)
 
 
 def _inception(evaluation: Evaluation) -> FeatureSpace:
