@@ -24,7 +24,7 @@ def seed(cell: Cell, stream: str) -> int:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy")
+_LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pillow")
 
 
 @cache
