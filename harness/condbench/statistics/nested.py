@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from condbench.statistics.intervals import LEVEL
+from condbench.statistics.intervals import LEVEL, ROUNDING
 from condbench.statistics.scales import Scale, to_scale
 
 
@@ -69,7 +69,7 @@ def nested(combinations: Sequence[Sequence[Sequence[float]]], scale: Scale, n: i
     means = [combination.mean(1) for combination in scaled]
     of_training = draws * sum(float(((mean - mean.mean()) ** 2).sum()) for mean in means) / between
     of_drawing = sum(float(((c - c.mean(1, keepdims=True)) ** 2).sum()) for c in scaled) / within
-    if of_drawing == 0:
+    if math.sqrt(of_drawing) <= ROUNDING * max(float(np.abs(combination).max()) for combination in scaled):
         raise ValueError("all sets of samples have the same value")
 
     ratio = of_training / of_drawing
