@@ -36,7 +36,8 @@ def test_the_interval_covers(training: float, drawing: float) -> None:
 
     covered = rate(covers, 500)
     # Where training has no part the share is cut off at one, and one end cannot miss.
-    assert abs(covered - (0.95 if training else 0.975)) < chance(0.95, 500)
+    nominal = 0.95 if training else 0.975
+    assert abs(covered - nominal) < chance(nominal, 500)
 
 
 def test_both_parts_are_found() -> None:
