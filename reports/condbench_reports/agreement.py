@@ -28,7 +28,7 @@ def agreement(section: Section) -> Iterator[str]:
             continue
         pairs = list(combinations(both, 2))
         opposed = [(margin, pair) for pair in pairs if (margin := _opposed(*pair, one, other)) > 0]
-        several = all(len(c.by_seed(name)) > 1 for c in both for name in (one, other))
+        several = section.seeds > 1
         found = [(margin, pair) for margin, pair in opposed if margin > math.log(_RATIO)]
         if several:
             found = [(margin, pair) for margin, pair in found if _holds(*pair, (one, other), len(pairs))]
@@ -62,8 +62,11 @@ def _opposed(a: Combination, b: Combination, one: str, other: str) -> float:
 
 
 def _holds(a: Combination, b: Combination, names: tuple[str, str], pairs: int) -> bool:
-    """Whether the pair differs in both FIDs for sure, one pair among so many."""
-    return all(pairs * unpaired(a.by_seed(name), b.by_seed(name), "log").p < _ERROR for name in names)
+    """Whether the pair differs in both FIDs for sure, one pair among so many; a lone seed is never sure."""
+    seeds = [(a.by_seed(name), b.by_seed(name)) for name in names]
+    if any(len(side) < 2 for sides in seeds for side in sides):
+        return False
+    return all(pairs * unpaired(*sides, "log").p < _ERROR for sides in seeds)
 
 
 def _against(better: Combination, worse: Combination, name: str) -> str:

@@ -109,8 +109,11 @@ def brackets(section: Section) -> str:
 
 
 def unlike(section: Section) -> str:
-    """Which metrics do not compare across combinations, as a sentence; empty without any."""
-    return " ".join(f"Do not compare {metric} across rows: {why}." for metric, why in section.unlike.items())
+    """Which metrics do not compare across combinations, a sentence per reason; empty without any."""
+    by_reason: dict[str, list[str]] = {}
+    for metric, why in section.unlike.items():
+        by_reason.setdefault(why, []).append(metric)
+    return " ".join(f"Do not compare {', '.join(names)} across rows: {why}." for why, names in by_reason.items())
 
 
 def dominators(standing: Standing) -> str:

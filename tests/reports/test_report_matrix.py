@@ -151,8 +151,10 @@ def test_rows_of_two_processors_are_not_to_be_compared_by_speed(make_run: Make) 
     run = make_run(lines, [results[0], results[1].model_copy(update={"provenance": other})])
     (section,) = matrix.sections(run)
     sentence = formats.unlike(section)
-    assert "Do not compare sampling_throughput across rows: the processors differ" in sentence
-    assert " fid " not in sentence
+    assert sentence == (
+        "Do not compare sampling_throughput, training_throughput, training_seconds, matrix_rate, "
+        "model_flop_utilisation, peak_memory across rows: the processors differ: Example Processor @ 2.0 GHz and new."
+    )
 
 
 def test_a_note_stands_in_the_sentence_of_what_is_the_same_everywhere(make_run: Make) -> None:
