@@ -79,6 +79,21 @@ def test_what_cannot_be_said_is_said_why(make_run: Make) -> None:
         assert "Front: fid against sampling" not in text and "No combination has more than one seed" not in text
 
 
+def test_a_metric_in_which_no_pair_compares_is_said_too(make_run: Make) -> None:
+    """Two conditioners, each on a processor of its own: their FIDs are ranked, their speeds cannot be."""
+    plan = [planned(conditioner=name, seed=seed) for name in ("film", "none") for seed in range(2)]
+    results = []
+    for index, line in enumerate(plan):
+        made = result(line, rows(1.0 + index, 0.9, 100.0 + index))
+        where = made.provenance.model_copy(update={"processor": line.cell.conditioner.name})
+        results.append(made.model_copy(update={"provenance": where}))
+    run = make_run(plan, results)
+    for text in (unescape(render(run)), markdown.render(run)):
+        _, found, said = text.partition("Ranks by sampling")
+        assert found and re.search(r"Not compared: flow \S film against flow \S none: the processors differ", said)
+        assert "0 of 0" not in said
+
+
 def test_a_run_of_one_combination_concludes_nothing(make_run: Make) -> None:
     line = planned()
     run = make_run([line], [result(line, rows(1.0, 0.9, 9.0))])
