@@ -125,7 +125,7 @@ def make_run(tmp_path: Path) -> Make:
                 memory_bytes=8 * 2**30,
                 python="3.11.9",
             ),
-            "plugins": [PluginState(distribution="condbench", version="0.1.0", entry_point="builtin", state="active")],
+            "plugins": [PluginState(distribution="condbench", version="0.1.0", entry_point="builtin", state="ok")],
         }
         run = Run.create(tmp_path / "demo", RunInfo.model_validate({**described, **info}), plan)
         for one in results:

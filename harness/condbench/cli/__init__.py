@@ -16,6 +16,7 @@ import typer
 
 from condbench import __version__
 from condbench.cli.compare import compare
+from condbench.cli.doctor import doctor
 from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
 from condbench.cli.judge import judge
@@ -42,6 +43,7 @@ for name, verb in (
     ("run", run),
     ("list", list_),
     ("plugins", plugins),
+    ("doctor", doctor),
     ("report", report),
     ("compare", compare),
     ("export", export),
@@ -65,9 +67,27 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    strict_plugins: Annotated[
+        bool,
+        typer.Option("--strict-plugins", help="Make any broken plugin an error, as CONDBENCH_STRICT_PLUGINS=1 does."),
+    ] = False,
+    without_plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without-plugin",
+            metavar="DIST[:ENTRY],…",
+            help="Do not load these plugins, nor those that CONDBENCH_WITHOUT_PLUGINS names.",
+        ),
+    ] = None,
 ) -> None:
+    # By the environment, so that the cells' processes do the same.
     if debug:
         os.environ["CONDBENCH_DEBUG"] = "1"
+    if strict_plugins:
+        os.environ["CONDBENCH_STRICT_PLUGINS"] = "1"
+    if without_plugin:
+        listed = [os.environ.get("CONDBENCH_WITHOUT_PLUGINS", ""), *without_plugin]
+        os.environ["CONDBENCH_WITHOUT_PLUGINS"] = ",".join(listed)
 
 
 def main() -> NoReturn:

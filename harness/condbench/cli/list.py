@@ -32,7 +32,7 @@ def list_(
     """List backbones, conditioners, datasets and the like; with a NAME, its options."""
     from condbench.cli.installed import installed
     from condbench.cli.tables import print_table
-    from condbench.errors import unknown
+    from condbench.registry import missing
     from condbench.suite import load_suite, shipped
 
     registry = installed()
@@ -42,10 +42,10 @@ def list_(
         print(load_suite(what).model_dump_json(indent=1) if as_json else text.rstrip("\n"))
         return
     if what is not None and what not in _KINDS:
-        found = [e for c in catalogues.values() for e in c if what in (e.spec.name, e.qualified)]
+        found = [entry for catalogue in catalogues.values() for entry in catalogue if entry.called(what)]
         if not found:
             everything = [*_KINDS, *shipped(), *(name for c in catalogues.values() for name in c.names())]
-            raise unknown("kind or name", what, everything)
+            raise missing("name", what, everything, registry.plugins)
         _show(found, as_json)
         return
 
@@ -85,13 +85,17 @@ def _facts(entry: Entry[Any]) -> dict[str, Any]:
 
 def _show(found: list[Entry[Any]], as_json: bool) -> None:
     """Everything about the plugins of one name, with their options' schema."""
-    from condbench.matrix import CAPABILITIES, options_model
+    from condbench.matrix import CAPABILITIES
+    from condbench.options import options_model
 
     described = []
     for entry in found:
         reference = getattr(entry.spec, "options", None)
-        options = {} if reference is None else options_model(entry, reference).model_json_schema()
-        described.append(_facts(entry) | {"options": options.get("properties", {})})
+        options: dict[str, Any] = {}
+        if reference is not None:
+            with entry.blamed(reference):
+                options = _options(options_model(entry, reference).model_json_schema())
+        described.append(_facts(entry) | {"options": options})
     if as_json:
         print(json.dumps(described, indent=1))
         return
@@ -105,15 +109,33 @@ def _show(found: list[Entry[Any]], as_json: bool) -> None:
                 print(f"  {_WORDS.get(key, key)}: {', '.join(words.get(name, name) for name in value)}")
         for option, schema in plugin["options"].items():
             default = "none" if schema.get("default") is None else schema["default"]
-            print(f"  {option} = {default} ({_values(schema)}): {schema.get('description', '')}")
+            value = "…, which must be given" if schema["needed"] else default
+            print(f"  {option} = {value} ({_values(schema)}): {schema.get('description', '')}")
+
+
+def _options(schema: dict[str, Any]) -> dict[str, Any]:
+    """Each option's own schema, and whether it is needed; what it refers to, e.g. an enumeration, is put in its place."""
+    shared, needed = schema.get("$defs", {}), schema.get("required", [])
+
+    def whole(option: dict[str, Any]) -> dict[str, Any]:
+        return shared.get(option.get("$ref", "").rpartition("/")[2], {}) | {
+            k: v for k, v in option.items() if k != "$ref"
+        }
+
+    return {
+        name: whole(option)
+        | ({"anyOf": [whole(one) for one in option["anyOf"]]} if "anyOf" in option else {})
+        | {"needed": name in needed}
+        for name, option in schema.get("properties", {}).items()
+    }
 
 
 def _values(schema: dict[str, Any]) -> str:
     """What an option may be, in words: its choices, or its type and bounds."""
     variants = [variant for variant in schema.get("anyOf", [schema]) if variant.get("type") != "null"]
     return " or ".join(
-        " or ".join(map(str, variant["enum"]))
-        if "enum" in variant
+        " or ".join(map(str, variant.get("enum", [variant.get("const")])))
+        if "enum" in variant or "const" in variant
         else ", ".join(
             [
                 variant.get("type", "any"),
