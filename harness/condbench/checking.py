@@ -1,7 +1,7 @@
 """Holds a plugin to the contract: its hooks, and the specs that they yield. Called by `registry` for each plugin.
 
-pluggy is silent about a hook that is misspelt or not decorated, and a spec is a dataclass that takes anything; here both
-are an error that says where.
+pluggy is silent about a hook that is misspelt or not decorated, and a spec is a dataclass that takes anything; here
+both are errors that say where.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Options of plugins: their model, and from the text of a request or the values of a plan to an instance of it.
 
-Called by `matrix` before anything runs, and by `building` in a cell's process. Models are pydantic's, in modules without
-torch.
+Called by `matrix` before anything runs, and by `building` in a cell's process. Models are pydantic's, and their modules
+import no torch.
 """
 
 from __future__ import annotations

@@ -40,6 +40,10 @@ STRICT = "CONDBENCH_STRICT_PLUGINS"
 """The environment variable that makes any broken plugin an error, as ``--strict-plugins`` does."""
 
 
+class PluginFailed(UserError):  # noqa: N818 - another's error
+    """A plugin's code raised where the driver called it; the message names both."""
+
+
 @dataclass(frozen=True)
 class Entry(Generic[S]):
     """A spec with the plugin that it is from."""
@@ -62,7 +66,8 @@ class Entry(Generic[S]):
         """Within, the driver runs what ``reference`` names; what goes wrong there is the plugin's.
 
         Raises:
-            UserError: the plugin's own; for anything else that it raises, one that names the plugin.
+            UserError: the plugin's own.
+            PluginFailed: for anything else that it raises.
         """
         try:
             yield
@@ -72,7 +77,7 @@ class Entry(Generic[S]):
             if self.plugin.distribution == "condbench":
                 raise  # a bug of our own, and `main` says so
             place = faults.place_of(error, reference.partition(".")[0].partition(":")[0])
-            raise UserError(
+            raise PluginFailed(
                 f"the {kind_of(type(self.spec))} '{self.spec.name}' of {self.plugin} failed in {reference}: "
                 f"{faults.in_a_line(error)}{f' ({place})' if place else ''}: report it to its author, or switch it off "
                 f"with --without-plugin {self.plugin.switch}."
@@ -155,6 +160,15 @@ class Registry:
 
     def _catalogue(self, kind: type[S]) -> Catalogue[S]:
         return Catalogue(kind_of(kind), self._specs[kind], self.plugins)
+
+    @property
+    def catalogues(self) -> dict[str, Catalogue[Any]]:
+        """All of them, by what `condbench list` calls them."""
+        everything: tuple[Catalogue[Any], ...] = (
+            *(self.backbones, self.conditioners, self.encoders, self.datasets, self.metrics),
+            *(self.executors, self.reporters),
+        )
+        return {f"{catalogue.kind}s": catalogue for catalogue in everything}
 
     @property
     def broken(self) -> list[Plugin]:

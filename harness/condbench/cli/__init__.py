@@ -10,15 +10,15 @@ import os
 import signal
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from condbench import __version__
 from condbench.cli.compare import compare
 from condbench.cli.doctor import doctor
 from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
+from condbench.cli.general import general
 from condbench.cli.judge import judge
 from condbench.cli.list import list_
 from condbench.cli.plugins import plugins
@@ -53,41 +53,7 @@ for name, verb in (
 ):
     app.command(name)(verb)
 app.add_typer(judge, name="judge")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"condbench {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-    strict_plugins: Annotated[
-        bool,
-        typer.Option("--strict-plugins", help="Make any broken plugin an error, as CONDBENCH_STRICT_PLUGINS=1 does."),
-    ] = False,
-    without_plugin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--without-plugin",
-            metavar="DIST[:ENTRY],…",
-            help="Do not load these plugins, nor those that CONDBENCH_WITHOUT_PLUGINS names.",
-        ),
-    ] = None,
-) -> None:
-    # By the environment, so that the cells' processes do the same.
-    if debug:
-        os.environ["CONDBENCH_DEBUG"] = "1"
-    if strict_plugins:
-        os.environ["CONDBENCH_STRICT_PLUGINS"] = "1"
-    if without_plugin:
-        listed = [os.environ.get("CONDBENCH_WITHOUT_PLUGINS", ""), *without_plugin]
-        os.environ["CONDBENCH_WITHOUT_PLUGINS"] = ",".join(listed)
+app.callback()(general)
 
 
 def main() -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from condbench.registry import Catalogue, Entry, Registry
+    from condbench.registry import Catalogue, Entry
 
 _SETS = ("offers", "needs", "accepts", "models", "sizes")
 _WORDS = {"sizes": "varied by --track same-size"}
@@ -36,7 +36,7 @@ def list_(
     from condbench.suite import load_suite, shipped
 
     registry = installed()
-    catalogues = _catalogues(registry)
+    catalogues = registry.catalogues
     if what in shipped():
         text = shipped()[what].read_text(encoding="utf-8")
         print(load_suite(what).model_dump_json(indent=1) if as_json else text.rstrip("\n"))
@@ -58,10 +58,6 @@ def list_(
         ("kind", "name", "from", "what it is"),
         [(k.removesuffix("s"), row["name"], row["from"], row["summary"]) for k in kinds for row in listing[k]],
     )
-
-
-def _catalogues(registry: Registry) -> dict[str, Catalogue[Any]]:
-    return {kind: getattr(registry, kind) for kind in _KINDS if kind != "suites"}
 
 
 def _rows(kind: str, catalogues: dict[str, Catalogue[Any]]) -> list[dict[str, Any]]:
@@ -114,7 +110,7 @@ def _show(found: list[Entry[Any]], as_json: bool) -> None:
 
 
 def _options(schema: dict[str, Any]) -> dict[str, Any]:
-    """Each option's own schema, and whether it is needed; what it refers to, e.g. an enumeration, is put in its place."""
+    """Each option's own schema, and whether it is needed; what it refers to, e.g. an enumeration, is put in place."""
     shared, needed = schema.get("$defs", {}), schema.get("required", [])
 
     def whole(option: dict[str, Any]) -> dict[str, Any]:

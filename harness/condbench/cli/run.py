@@ -240,14 +240,10 @@ def _show_plan(plan: list[PlannedCell], as_json: bool) -> None:
     )
     for planned in plan:
         cell = planned.cell
-        choices = (
-            dataset[cell.dataset.identity],
-            backbone[cell.backbone.identity],
-            conditioner[cell.conditioner.identity],
-        )
+        pair = f"{backbone[cell.backbone.identity]}\t{conditioner[cell.conditioner.identity]}"
         widths = [f"{name}={width}" for name, width in cell.backbone.sized.items()]  # of the track same-size
         note = f"skipped: {planned.skip}" if planned.skip else ", ".join([str(cell.budget), *widths])
-        print("\t".join((planned.name, *choices, note)))
+        print(f"{planned.name}\t{dataset[cell.dataset.identity]}\t{pair}\t{note}")
     skipped = sum(bool(planned.skip) for planned in plan)
     print(f"{len(plan)} cells, {skipped} of them skipped", file=sys.stderr)
 
