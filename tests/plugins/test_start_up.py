@@ -20,9 +20,10 @@ def seconds(condbench: Condbench) -> float:
 
 
 def test_fifty_plugins_cost_little(condbench_session) -> None:
-    """Both kinds take turns, so that a machine that gets slower does so for both; of each the least counts, which others
-    at work can only raise. Starting a process is one thread's work, so its processor time is what a user waits for on an
-    idle machine."""
+    """Both kinds take turns, so that a machine that gets slower does so for both. Of each the least counts, which
+    others at work can only raise. Starting up is the work of one thread, so its processor time is what a user waits for
+    on an idle machine.
+    """
     few, many = condbench_session("few"), condbench_session("many")
     for number in range(_PLUGINS):
         source = BACKBONE.replace("planted", f"planted-{number}")
