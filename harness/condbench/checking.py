@@ -54,6 +54,17 @@ _WANTED = {
 }
 
 
+@cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint, config=ConfigDict(strict=True))
+
+
+# What each field of a spec must be, by its annotation.
+_FIELDS: dict[type[Spec], dict[str, TypeAdapter[Any]]] = {
+    kind: {name: _adapter(hint) for name, hint in get_type_hints(kind).items()} for kind in HOOKS
+}
+
+
 class BrokenPlugin(Exception):  # noqa: N818 - a state, not a fault of the host
     """A plugin does not keep the contract; the message says how, and ``place`` where, if that is known."""
 
@@ -62,7 +73,7 @@ class BrokenPlugin(Exception):  # noqa: N818 - a state, not a fault of the host
         self.place = place
 
 
-def kind_of(spec: type[Spec]) -> str:
+def kind_of(spec: type[object]) -> str:
     """What users call such a spec, e.g. "backbone"."""
     return spec.__name__.removesuffix("Spec").lower()
 
@@ -146,7 +157,7 @@ def check_spec(spec: Spec) -> None:
     Raises:
         BrokenPlugin: for the first that is wrong.
     """
-    for name, adapter in _fields(type(spec)).items():
+    for name, adapter in _FIELDS[type(spec)].items():
         value = getattr(spec, name)
         try:
             adapter.validate_python(value)
@@ -158,17 +169,6 @@ def check_spec(spec: Spec) -> None:
         reference = getattr(spec, key, None)
         if reference is not None and not _TARGET.fullmatch(reference):
             raise BrokenPlugin(f"{key} of {_called(spec)} is '{reference}': it must be 'package.module:attribute'")
-
-
-@cache
-def _fields(kind: type[Spec]) -> dict[str, TypeAdapter[Any]]:
-    """What each field of a spec must be, by its annotation."""
-    return {name: _adapter(hint) for name, hint in get_type_hints(kind).items()}
-
-
-@cache
-def _adapter(hint: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(hint, config=ConfigDict(strict=True))
 
 
 def _wanted(error: ValidationError, field: str) -> str:

@@ -114,7 +114,8 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
     """Name and version; empty where its metadata do not tell them."""
     try:
         found = distribution.metadata
-        return found["Name"] or "", found["Version"] or ""
+        name, version = ((found.get_all(key) or [""])[0] for key in ("Name", "Version"))
+        return name, version
     except Exception:  # importlib.metadata does not say what it raises for a damaged installation
         return "", ""
 

@@ -148,7 +148,7 @@ class Registry:
         self._manager = pluggy.PluginManager("condbench")
         self._manager.add_hookspecs(hookspecs)
         self._observers: list[tuple[Plugin, object]] = []
-        self._specs: dict[type[Spec], list[Entry[Any]]] = {kind: [] for kind in HOOKS}
+        self._specs: dict[type[object], list[Entry[Any]]] = {kind: [] for kind in HOOKS}
         self.plugins = [plugin if point is None else self._load(plugin, point) for plugin, point in found]
         self.backbones: Catalogue[BackboneSpec] = self._catalogue(BackboneSpec)
         self.conditioners: Catalogue[ConditionerSpec] = self._catalogue(ConditionerSpec)

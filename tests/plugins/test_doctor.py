@@ -175,9 +175,12 @@ def test_data_and_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert data["kmnist"].state == data["cifar10"].state == "absent"
     assert f"'{tmp_path / 'cache' / 'data'}'" in data["kmnist"].says, "where they would be looked for"
     assert "nothing is downloaded" in data["kmnist"].says
-    weights = {(one.subject, one.state): one for one in found if one.section == "weights"}
-    assert "label_accuracy" in weights["mnist10k", "ok"].says
-    assert weights["kmnist", "absent"].fix == "get the data first, then: condbench judge train kmnist"
+    weights = [one for one in found if one.section == "weights"]
+    (judge,) = [one for one in weights if "mnist10k" in one.subject and "label_accuracy" in one.says]
+    assert judge.state == "ok" and judge.subject == "mnist10k, mnist", "they are of one family"
+    (none,) = [one for one in weights if one.state == "absent"]
+    assert none.subject == "kmnist, cifar10, image-folder" and "fid, " in none.says
+    assert "once the data are there, condbench judge train kmnist; " in none.fix
     assert not (tmp_path / "cache").exists(), "nothing was made"
 
 

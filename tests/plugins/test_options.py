@@ -125,7 +125,7 @@ def test_an_option_may_be_needed(registry: Registry) -> None:
         ("torn", "No module named 'no_such_library' (mine_torn.py:1)"),
         ("absent", "has no attribute 'Absent'"),
         ("function", "not a pydantic model"),
-        ("odd[width=9]", "KeyError: 9 (mine_options.py:29)"),
+        ("odd[width=9]", "KeyError: 9 (mine_options.py:31)"),
     ],
 )
 def test_options_that_do_not_work_are_their_plugins(registry: Registry, text: str, says: str) -> None:

@@ -114,9 +114,8 @@ def _options(schema: dict[str, Any]) -> dict[str, Any]:
     shared, needed = schema.get("$defs", {}), schema.get("required", [])
 
     def whole(option: dict[str, Any]) -> dict[str, Any]:
-        return shared.get(option.get("$ref", "").rpartition("/")[2], {}) | {
-            k: v for k, v in option.items() if k != "$ref"
-        }
+        referred: dict[str, Any] = shared.get(option.get("$ref", "").rpartition("/")[2], {})
+        return referred | {key: value for key, value in option.items() if key != "$ref"}
 
     return {
         name: whole(option)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,14 +18,13 @@ _SHOWN = 12  # digits of a digest
 
 
 def examine_data(registry: Registry, data_root: Path | None) -> Iterator[Finding]:
-    """A finding per dataset; then, per dataset, the weights that metrics would use for it."""
+    """A finding per dataset; then the weights that metrics would use for it."""
     digests: dict[str, str] = {}
     with _offline():
         for entry in registry.datasets:
             finding, digests[entry.qualified] = _data(entry, data_root)
             yield finding
-        for entry in registry.datasets:
-            yield from _weights(entry, digests[entry.qualified], registry)
+        yield from _weights(digests, registry)
 
 
 @contextmanager
@@ -56,29 +55,28 @@ def _data(entry: Entry[DatasetSpec], data_root: Path | None) -> tuple[Finding, s
     return Finding("data", name, "ok", f"there; its digest is {digest[:_SHOWN]}"), digest
 
 
-def _weights(entry: Entry[DatasetSpec], data: str, registry: Registry) -> Iterator[Finding]:
-    """The weights for one dataset, each with the metrics that use them."""
-    family = entry.spec.family or entry.spec.name
-    users: dict[str, list[Entry[MetricSpec]]] = {}
-    for metric in registry.metrics:
-        if metric.spec.assets is None:
+def _weights(digests: Mapping[str, str], registry: Registry) -> Iterator[Finding]:
+    """The weights that there are, each with the metrics and the datasets that use them; then those that are not."""
+    users: dict[tuple[str, tuple[Entry[MetricSpec], ...]], list[str]] = {}
+    for entry in registry.datasets:
+        of_metric: dict[str, list[Entry[MetricSpec]]] = {}
+        for metric in registry.metrics:
+            if metric.spec.assets is None:
+                continue
+            family = entry.spec.family or entry.spec.name
+            try:
+                digest = provenance.digest(metric, metric.spec.assets, family, digests[entry.qualified])
+            except UserError as error:
+                yield Finding("weights", entry.spec.name, "problem", str(error))
+            else:
+                of_metric.setdefault(digest, []).append(metric)
+        for digest, metrics in of_metric.items():
+            users.setdefault((digest, tuple(metrics)), []).append(entry.spec.name)
+    for (digest, metrics), datasets in sorted(users.items(), key=lambda item: not item[0][0]):
+        listing = ", ".join(metric.spec.name for metric in metrics)
+        if digest:
+            yield Finding("weights", ", ".join(datasets), "ok", f"{digest[:_SHOWN]} for {listing}")
             continue
-        try:
-            digest = provenance.digest(metric, metric.spec.assets, family, data)
-        except UserError as error:
-            yield Finding("weights", metric.qualified, "problem", str(error))
-        else:
-            users.setdefault(digest, []).append(metric)
-    without = users.pop("", [])
-    if users:
-        listing = "; ".join(f"{digest[:_SHOWN]} ({_names(metrics)})" for digest, metrics in users.items())
-        yield Finding("weights", entry.spec.name, "ok", listing)
-    if without:
-        train = f"condbench judge train {entry.spec.name}"
-        first = "" if data else "get the data first, then: "
-        fix = f"{first}{train}" if any(metric.spec.trainer for metric in without) else ""
-        yield Finding("weights", entry.spec.name, "absent", f"none for {_names(without)}, which are left out", fix)
-
-
-def _names(metrics: list[Entry[MetricSpec]]) -> str:
-    return ", ".join(metric.spec.name for metric in metrics)
+        train = "; ".join(f"condbench judge train {name}" for name in datasets)
+        fix = f"once the data are there, {train}" if any(metric.spec.trainer for metric in metrics) else ""
+        yield Finding("weights", ", ".join(datasets), "absent", f"none for {listing}, which are left out", fix)

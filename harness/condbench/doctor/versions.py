@@ -29,20 +29,21 @@ def _distribution(name: str) -> Iterator[Finding]:
         return
     subject = f"{name} {found['Version']}"
     try:
-        python = SpecifierSet(found.get("Requires-Python") or "")
+        python = SpecifierSet((found.get_all("Requires-Python") or [""])[0])
         requirements = [Requirement(line) for line in required]
     except (InvalidRequirement, InvalidSpecifier) as error:
         yield Finding(_SECTION, subject, "warning", f"what it requires cannot be read: {error}", f"upgrade {name}")
         return
     needed = [one for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
     unmet = [one for one in needed if not _met(one)]
-    if not python.contains(platform.python_version(), prereleases=True):
+    suits = python.contains(platform.python_version(), prereleases=True)
+    if not suits:
         says = f"it needs Python {python}, and this is {platform.python_version()}"
         yield Finding(_SECTION, subject, "problem", says, f"install it for a Python {python}")
     for one in unmet:
         says = f"it needs {_written(one)}, and {_installed(one.name) or 'none'} is installed"
         yield Finding(_SECTION, subject, "problem", says, f"pip install '{_written(one)}'")
-    if not unmet:
+    if suits and not unmet:
         versions = ", ".join(f"{one.name} {_installed(one.name)}" for one in needed if one.name != "condbench")
         yield Finding(_SECTION, subject, "ok", f"Python {platform.python_version()}{', ' * bool(versions)}{versions}")
 
