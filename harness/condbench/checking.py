@@ -82,7 +82,7 @@ def check_hooks(plugin: object) -> None:
     """Hold a plugin, which is a module or an object, to the names and signatures of the hooks.
 
     Raises:
-        BrokenPlugin: for a hook that is misspelt, not decorated or takes other arguments, or if there is none.
+        BrokenPlugin: for a hook that is misspelt, not decorated, async or takes other arguments, or if there is none.
     """
     if not isinstance(plugin, Hashable):
         raise BrokenPlugin(f"its entry point names {plugin!r}, which is not hashable: name a module")
@@ -102,6 +102,10 @@ def check_hooks(plugin: object) -> None:
         name = options.get("specname") or attribute
         if name not in _KNOWN:
             raise BrokenPlugin(str(unknown("hook", name, _KNOWN)), defined(function))
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise BrokenPlugin(
+                f"{attribute} is async: define it by def alone, since nobody awaits it", defined(function)
+            )
         _check_signature(name, function)
     if not implemented:
         raise BrokenPlugin(

@@ -77,7 +77,7 @@ def test_strict_is_an_option_and_a_variable(condbench: Condbench, monkeypatch: p
     assert "a plugin is broken" in condbench.err and "broken 1.0: ModuleNotFoundError" in condbench.err
     condbench("--strict-plugins", "--without-plugin", "broken", "plugins")
     monkeypatch.setenv("CONDBENCH_STRICT_PLUGINS", "1")
-    condbench("report", code=2)
+    condbench("run", "--all", "--dry-run", code=2)
     assert "a plugin is broken" in condbench.err
     monkeypatch.setenv("CONDBENCH_STRICT_PLUGINS", "0")
     condbench("plugins")

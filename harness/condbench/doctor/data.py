@@ -72,11 +72,11 @@ def _weights(digests: Mapping[str, str], registry: Registry) -> Iterator[Finding
                 of_metric.setdefault(digest, []).append(metric)
         for digest, metrics in of_metric.items():
             users.setdefault((digest, tuple(metrics)), []).append(entry.spec.name)
-    for (digest, metrics), datasets in sorted(users.items(), key=lambda item: not item[0][0]):
-        listing = ", ".join(metric.spec.name for metric in metrics)
+    for (digest, together), datasets in sorted(users.items(), key=lambda item: not item[0][0]):
+        listing = ", ".join(metric.spec.name for metric in together)
         if digest:
             yield Finding("weights", ", ".join(datasets), "ok", f"{digest[:_SHOWN]} for {listing}")
             continue
         train = "; ".join(f"condbench judge train {name}" for name in datasets)
-        fix = f"once the data are there, {train}" if any(metric.spec.trainer for metric in metrics) else ""
+        fix = f"once the data are there, {train}" if any(metric.spec.trainer for metric in together) else ""
         yield Finding("weights", ", ".join(datasets), "absent", f"none for {listing}, which are left out", fix)
