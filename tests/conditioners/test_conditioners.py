@@ -17,9 +17,7 @@ from condbench_plugins.conditioners.label_embedding import AddEmbedding
 from tests.toys import CLASSES, TASK, build_conv, build_sequence, make_encoder
 
 SPECS = {name: installed().conditioners.get(name).spec for name in installed().conditioners.names()}
-NAMES = [
-    name for name, spec in SPECS.items() if spec.needs <= {"norms", "positions"}
-]  # as the toy offers
+NAMES = [name for name, spec in SPECS.items() if spec.needs <= {"norms", "positions"}]  # as the toy offers
 DENSE = [name for name in NAMES if SPECS[name].uses_encoder]
 MIXING = [name for name in NAMES if "positions" in SPECS[name].needs]
 
