@@ -15,8 +15,9 @@ from condbench.data import Dataset
 from condbench.errors import UserError
 from condbench.loading import load
 from condbench.model import Model
+from condbench.options import restore_options
 from condbench.provenance import digest
-from condbench.registry import Registry, resolve
+from condbench.registry import Entry, Registry, resolve
 from condbench.results import Choice, PlannedCell
 from condbench.specs import DatasetSpec, Task
 from condbench.store import Run
@@ -38,20 +39,20 @@ def settle(threads: int, value: int) -> None:
 
 def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     """The cell's dataset."""
-    spec, root = _data(planned, registry)
-    return load(spec, root, planned.provenance.data)
+    entry, root = _data(planned, registry)
+    return load(entry.spec, root, planned.provenance.data)
 
 
 def data_digest(planned: PlannedCell, registry: Registry) -> str:
     """What identifies the cell's data as they are now."""
-    spec, root = _data(planned, registry)
-    return digest(spec.fingerprint, root)
+    entry, root = _data(planned, registry)
+    return digest(entry, entry.spec.fingerprint, root)
 
 
-def _data(planned: PlannedCell, registry: Registry) -> tuple[DatasetSpec, Path | None]:
+def _data(planned: PlannedCell, registry: Registry) -> tuple[Entry[DatasetSpec], Path | None]:
     choice = planned.cell.dataset
-    spec = registry.datasets.get(f"{choice.distribution}:{choice.name}").spec
-    return spec, None if planned.data_root is None else Path(planned.data_root)
+    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
+    return entry, None if planned.data_root is None else Path(planned.data_root)
 
 
 def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:
@@ -94,4 +95,4 @@ def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -
 
 
 def _options(reference: str | None, choice: Choice) -> object:
-    return None if reference is None else resolve(reference).model_validate(choice.options)
+    return None if reference is None else restore_options(resolve(reference), choice.options)

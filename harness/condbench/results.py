@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from condbench.budget import Budget
+from condbench.discovery import Standing
 from condbench.specs import Better
 
 State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
@@ -47,9 +48,18 @@ class Choice(Record):
 
 def labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
     """How each choice is called, by its identity: its name with options, and its distribution where two share one."""
-    identities = dict.fromkeys(choice.identity for choice in choices)
-    shared = Counter(text for _, text in identities)
-    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}
+    return _told_apart(choice.identity for choice in choices)
+
+
+def names(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
+    """The same without options, by distribution and name."""
+    return _told_apart((choice.distribution, choice.name) for choice in choices)
+
+
+def _told_apart(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    once = dict.fromkeys(pairs)
+    shared = Counter(text for _, text in once)
+    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in once}
 
 
 class Settings(Record):
@@ -244,13 +254,16 @@ class Scores(Record):
     metrics: tuple[MetricRow, ...]
 
 
+_RENAMED: dict[object, Standing] = {"active": "ok", "quarantined": "broken"}  # as runs of version 0.1.0 call them
+
+
 class PluginState(Record):
     """What became of an installed plugin."""
 
     distribution: str
     version: str
     entry_point: str
-    state: Literal["active", "quarantined"]
+    state: Annotated[Standing, BeforeValidator(lambda state: _RENAMED.get(state, state))]
     error: str = ""
 
 

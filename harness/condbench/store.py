@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condbench.errors import UserError, unknown
-from condbench.results import Cell, CellResult, MetricRow, PlannedCell, RunInfo
+from condbench.results import Cell, CellResult, Choice, MetricRow, PlannedCell, RunInfo, names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,10 +130,11 @@ class Run:
         """The tidy long table: a line per cell and metric; a cell without metrics keeps one line with its reason."""
         import pandas as pd
 
+        called = {kind: names(getattr(planned.cell, kind) for planned in self.plan) for kind in _CHOICES}
         lines: list[dict[str, object]] = []
         for planned in self.plan:
             result = self.result(planned.name)
-            common = {"run": self.name, "cell": planned.name, **_identity(planned.cell)}
+            common = {"run": self.name, "cell": planned.name, **_identity(planned.cell, called)}
             lines += _metric_lines(common, result) if result else [{**common, "status": "not run yet"}]
         return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64", "redraw": "Int64"})
 
@@ -143,11 +145,14 @@ COLUMNS = (
 )
 
 
-def _identity(cell: Cell) -> dict[str, object]:
-    choices = {"dataset": cell.dataset, "backbone": cell.backbone, "conditioner": cell.conditioner}
+_CHOICES = ("dataset", "backbone", "conditioner")
+
+
+def _identity(cell: Cell, called: Mapping[str, Mapping[tuple[str, str], str]]) -> dict[str, object]:
+    choices: dict[str, Choice] = {kind: getattr(cell, kind) for kind in _CHOICES}
     changed = [f"{kind}.{key}={value}" for kind, c in choices.items() for key, value in sorted(c.changed.items())]
     return {
-        **{kind: choice.name for kind, choice in choices.items()},
+        **{kind: called[kind][choice.distribution, choice.name] for kind, choice in choices.items()},
         "options": " ".join(changed),
         "budget": str(cell.budget),
         "seed": cell.seed,

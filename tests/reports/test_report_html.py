@@ -151,7 +151,7 @@ def test_every_link_within_the_page_has_its_target(full_run: Run) -> None:
 def test_strings_from_outside_are_text_and_never_markup(make_run: Make) -> None:
     backbone = choice(HOSTILE, width=HOSTILE)
     line = planned(backbone=backbone, conditioner=HOSTILE, dataset=HOSTILE).model_copy(update={"name": "cell"})
-    broken = PluginState(distribution=HOSTILE, version=HOSTILE, entry_point=HOSTILE, state="quarantined", error=HOSTILE)
+    broken = PluginState(distribution=HOSTILE, version=HOSTILE, entry_point=HOSTILE, state="broken", error=HOSTILE)
     run = make_run(
         [line],
         [result(line, state="failed", reason=HOSTILE)],

@@ -14,6 +14,7 @@ from urllib.error import URLError
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from condbench.cache import OFFLINE, offline
 from condbench.evaluation import Evaluation, Measurement, Unavailable
 from condbench_plugins.metrics.assets import sha256
 from condbench_plugins.metrics.features import FeatureSpace
@@ -75,6 +76,8 @@ def _load(make: Callable[..., torch.nn.Module]) -> tuple[torch.nn.Module, str]:
             raise Unavailable(f"{path} does not fit torch-fidelity's Inception: {_line(error)}") from None
     elif given_file() is not None:
         raise Unavailable(f"{VARIABLE} names {path}, which is no file")
+    elif offline():
+        raise Unavailable(f"the weights of Inception are not here, and {OFFLINE} is set: unset it, or set {VARIABLE}")
     else:
         try:
             network = make(_NAME, [_LAYER], verbose=False)
