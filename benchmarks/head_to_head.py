@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
 
+from condbench.combinations import combinations, over_seeds_of
 from condbench.specs import Better
 from condbench.statistics.comparison import Difference, holm, paired
 from condbench.statistics.scales import Scale
@@ -61,14 +61,12 @@ def _column(
 
 
 def _values(run: Run, metric: str) -> dict[tuple[str, str], float]:
-    """The metric by backbone and conditioner, the mean over seeds."""
-    by_pair: dict[tuple[str, str], list[float]] = {}
-    for result in run.results():
-        row = result.metric(metric)
-        if result.state == "ok" and row is not None and row.value is not None:
-            cell = result.provenance.cell
-            by_pair.setdefault((str(cell.backbone), str(cell.conditioner)), []).append(row.value)
-    return {pair: fmean(found) for pair, found in by_pair.items()}
+    """The metric by backbone (on its dataset) and conditioner, the typical value over seeds."""
+    found = {}
+    for one in combinations(run).values():
+        if (value := over_seeds_of(one.results, metric)) is not None:
+            found[f"{one.backbone} on {one.dataset}", one.conditioner] = value.value
+    return found
 
 
 def _ratio(difference: Difference) -> str:

@@ -17,6 +17,7 @@ import torch
 from condbench.results import CellResult, Machine, PlannedCell, PluginState, RunInfo
 from condbench.store import Run
 from tests.made_runs import BACKBONES, CONDITIONERS, TROUBLE, UNFINISHED, Make, grid, planned, result, rows
+from tests.planting import plant
 
 torch.set_num_threads(1)  # toys are too small to share out, and a busy machine makes threads wait for each other
 
@@ -67,13 +68,8 @@ class Condbench:
 
     def plant(self, name: str, source: str, *, version: str = "1.0") -> None:
         """Install a distribution with one module as its plugin, by putting it onto the path with its metadata."""
-        module = name.replace("-", "_")
         folder = self.cwd / f"planted-{name}"
-        info = folder / f"{module}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[condbench.v1]\nplugin = {module}\n")
-        (folder / f"{module}.py").write_text(source)
+        plant(folder, name, source, version=version)
         self.planted.append(folder)
 
 
@@ -125,7 +121,7 @@ def make_run(tmp_path: Path) -> Make:
                 memory_bytes=8 * 2**30,
                 python="3.11.9",
             ),
-            "plugins": [PluginState(distribution="condbench", version="0.1.0", entry_point="builtin", state="active")],
+            "plugins": [PluginState(distribution="condbench", version="0.1.0", entry_point="builtin", state="ok")],
         }
         run = Run.create(tmp_path / "demo", RunInfo.model_validate({**described, **info}), plan)
         for one in results:

@@ -16,7 +16,7 @@ from tests.conftest import Condbench
 
 COLUMNS = [
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "guidance", "progress", "value", "low", "high", "n", "unit", "better", "note"),
+    *("metric", "guidance", "progress", "redraw", "value", "low", "high", "n", "unit", "better", "note"),
 ]
 
 

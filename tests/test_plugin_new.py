@@ -93,7 +93,7 @@ def test_a_wrong_type_is_seen_through_the_published_types(environment: Environme
             "        return None, images.view",
             "Incompatible return value type",
         ),
-        "register.py": ('frozenset({"gates"', 'list({"gates"', 'Argument "offers"'),
+        "register.py": ('frozenset({"gates", "norms"', 'list({"gates", "norms"', 'Argument "offers"'),
     }
     for file, (right, wrong, says) in planted.items():
         source = (folder / file).read_text()

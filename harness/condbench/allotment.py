@@ -101,9 +101,9 @@ def measure_costs(
     costs = {}
     for planned in plan:
         if not planned.skip:
-            measuring = probes[measured_with[_backbone(planned)]].measuring_seconds
+            measured = probes[measured_with[_backbone(planned)]]
             settings = planned.provenance.settings
-            costs[planned.name] = _cost(probes[_pair(planned)], settings, start_seconds, measuring)
+            costs[planned.name] = _cost(probes[_pair(planned)], settings, start_seconds, measured)
     return costs
 
 
@@ -115,17 +115,20 @@ def _pair(planned: PlannedCell) -> str:
     return f"{_backbone(planned)} {planned.cell.conditioner.model_dump_json()}"
 
 
-def _cost(probe: Probe, settings: Settings, start_seconds: float, measuring_seconds: float) -> Cost:
-    samplings = 1.0 + len(settings.checkpoint_shares)
+def _cost(probe: Probe, settings: Settings, start_seconds: float, measured: Probe) -> Cost:
+    again = len(settings.checkpoint_shares) + settings.redraws
+    samplings = 1.0 + again
     if probe.guidable:  # a guided sample takes two evaluations
         samplings += 2.0 * len(settings.guidance_scales)
+        again += len(settings.guidance_scales)
     fixed = (
         start_seconds
         + probe.build_seconds
         + sum(leg.counting_seconds - leg.seconds_per_step for leg in probe.legs)
         + samplings * settings.samples * probe.seconds_per_sample
         + probe.latency_seconds
-        + measuring_seconds
+        + measured.measuring_seconds
+        + again * measured.again_seconds
     )
 
     def over_legs(of: Callable[[Leg], float]) -> float:

@@ -16,9 +16,11 @@ from condbench.data import Dataset
 from condbench.errors import UserError
 from condbench.loading import load
 from condbench.model import Model
-from condbench.registry import Registry, resolve
+from condbench.options import restore_options
+from condbench.provenance import digest
+from condbench.registry import Entry, Registry, resolve
 from condbench.results import Choice, PlannedCell
-from condbench.specs import BackboneSpec, EncoderSpec, Task
+from condbench.specs import BackboneSpec, DatasetSpec, EncoderSpec, Task
 from condbench.store import Run
 
 ENCODER_DIM = 128
@@ -38,9 +40,20 @@ def settle(threads: int, value: int) -> None:
 
 def load_dataset(planned: PlannedCell, registry: Registry) -> Dataset:
     """The cell's dataset."""
+    entry, root = _data(planned, registry)
+    return load(entry.spec, root, planned.provenance.data)
+
+
+def data_digest(planned: PlannedCell, registry: Registry) -> str:
+    """What identifies the cell's data as they are now."""
+    entry, root = _data(planned, registry)
+    return digest(entry, entry.spec.fingerprint, root)
+
+
+def _data(planned: PlannedCell, registry: Registry) -> tuple[Entry[DatasetSpec], Path | None]:
     choice = planned.cell.dataset
-    spec = registry.datasets.get(f"{choice.distribution}:{choice.name}").spec
-    return load(spec, None if planned.data_root is None else Path(planned.data_root), planned.provenance.data)
+    entry = registry.datasets.get(f"{choice.distribution}:{choice.name}")
+    return entry, None if planned.data_root is None else Path(planned.data_root)
 
 
 def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool = False) -> Model:
@@ -96,4 +109,4 @@ def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -
 
 
 def _options(reference: str | None, choice: Choice) -> object:
-    return None if reference is None else resolve(reference).model_validate(choice.options)
+    return None if reference is None else restore_options(resolve(reference), choice.options)

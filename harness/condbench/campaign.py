@@ -126,7 +126,9 @@ def alone(run: Run) -> Iterator[None]:
 def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, jobs: int) -> list[str]:
     """Run every cell that has no result yet, under the run's lock; returns the warnings of plugins that observed."""
     todo = [planned for planned in run.plan if run.result(planned.name) is None]
-    chosen: Executor = resolve(registry.executors.get(executor).spec.target)()
+    entry = registry.executors.get(executor)
+    with entry.blamed(entry.spec.target):
+        chosen: Executor = resolve(entry.spec.target)()
     told = _Telling(run, registry, observer)
     told.warnings += registry.notify("condbench_run_started", RunStarted(run.path, tuple(run.plan), tuple(todo)))
     chosen.execute(run, todo, jobs, told)
@@ -160,7 +162,7 @@ def plugin_states(registry: Registry) -> list[PluginState]:
             distribution=plugin.distribution,
             version=plugin.version,
             entry_point=plugin.entry_point,
-            state="quarantined" if plugin.error else "active",
+            state=plugin.state,
             error=plugin.error,
         )
         for plugin in registry.plugins

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import resource
 import signal
 import sys
 import threading
@@ -26,20 +25,19 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from condbench import pictures, sampling, training
-from condbench.batches import Batches, conditions
-from condbench.building import build, load_dataset, settle
-from condbench.conditioning import Condition
-from condbench.data import Dataset, Split
+from condbench.batches import Batches
+from condbench.building import build, data_digest, load_dataset, settle
+from condbench.data import Dataset
 from condbench.energy import energy_meter
 from condbench.errors import Diverged, UserError
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.measuring import measure, metric_row
 from condbench.model import Model
 from condbench.npz import write_npz
-from condbench.peak import matrix_rate
+from condbench.peak import matrix_rate, peak_memory
 from condbench.provenance import distributions, involved, seed
 from condbench.registry import Registry, installed
-from condbench.results import TOLERANCE, CellResult, Checkpoint, Guided, MetricRow, PlannedCell, Size, State
+from condbench.results import TOLERANCE, CellResult, Checkpoint, Guided, MetricRow, PlannedCell, Redraw, Size, State
 from condbench.specs import Better
 from condbench.store import Run, write_atomically
 
@@ -57,6 +55,7 @@ class Life:
         self.metrics: list[MetricRow] = []
         self.guided: list[Guided] = []
         self.checkpoints: list[Checkpoint] = []
+        self.redraws: list[Redraw] = []
         self.ended_by = ""
         self.labels: tuple[str, ...] = ()
 
@@ -77,6 +76,9 @@ class Life:
         if self.settings.guidance_scales and model.guidance is not None:
             with self._stage("guide"):
                 self._sweep_guidance(model, dataset)
+        if self.settings.redraws:
+            with self._stage("redraw"):
+                self._redraw(model, dataset)
         if snapshots:
             with self._stage("look back"):
                 self._look_back(snapshots, model, dataset)
@@ -84,7 +86,7 @@ class Life:
 
     def end(self, state: State, reason: str = "") -> CellResult:
         """The result of a life that ended in ``state``."""
-        self._row("peak_memory", _peak_memory(self.settings.device), "bytes", "lower")
+        self._row("peak_memory", peak_memory(self.settings.device), "bytes", "lower")
         return CellResult(
             name=self.planned.name,
             state=state,
@@ -94,6 +96,7 @@ class Life:
             metrics=tuple(self.metrics),
             guided=tuple(self.guided),
             checkpoints=tuple(self.checkpoints),
+            redraws=tuple(self.redraws),
             labels=self.labels,
             stages={stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             started=self.started,
@@ -162,16 +165,21 @@ class Life:
         return done.snapshots
 
     def _check_sources(self) -> None:
-        """A result must not be filed under sources that it does not come from.
+        """A result must not be filed under sources or data that it does not come from.
 
         Raises:
-            UserError: if a distribution has changed since the cell was planned.
+            UserError: if a distribution or the data have changed since the cell was planned.
         """
         now = distributions(involved(self.cell, self.settings, self.registry))
         if changed := [name for name, planned in self.planned.provenance.distributions.items() if now[name] != planned]:
             raise UserError(
                 f"the sources of {', '.join(changed)} have changed since the cell was planned: plan it anew with "
                 "`condbench run --resume RUN --retry failed`."
+            )
+        if data_digest(self.planned, self.registry) != self.planned.provenance.data:
+            raise UserError(
+                f"the data of '{self.cell.dataset.name}' have changed since the cell was planned: restore them, or "
+                "begin a new run."
             )
 
     def _check_size(self, size: Size) -> None:
@@ -182,12 +190,12 @@ class Life:
                 f"{TOLERANCE:.0%} are allowed): plan the run anew, since its widths were solved for other code."
             )
 
-    def _draw(self, model: Model, dataset: Dataset, stage: str) -> sampling.Samples:
+    def _draw(self, model: Model, dataset: Dataset, stage: str, noise: str = "sample") -> sampling.Samples:
         return sampling.draw(
             model,
-            asked_for(dataset, self.settings.samples),
+            sampling.asked_for(dataset, self.settings.samples),
             dataset.task.target,
-            seed(self.cell, "sample"),
+            seed(self.cell, noise),
             bf16=self.settings.precision == "bf16",
             report=lambda progress: self.report(stage, progress),
         )
@@ -196,7 +204,7 @@ class Life:
         drawn = self._draw(model, dataset, "sample")
         self._row("sampling_throughput", drawn.throughput, "images/s", "higher", n=drawn.timed)
         self._row("network_evaluations", drawn.evaluations, "evaluations/image", "lower")
-        u = asked_for(dataset, 4 * max(sampling.LATENCY_BATCHES))
+        u = sampling.asked_for(dataset, 4 * max(sampling.LATENCY_BATCHES))
         bf16 = self.settings.precision == "bf16"
         self.metrics.append(sampling.latency(model, u, seed(self.cell, "latency"), bf16=bf16))
         return drawn
@@ -233,10 +241,18 @@ class Life:
                 )
             )
 
-    def _again(self, stage: str, metrics: Sequence[str], model: Model, dataset: Dataset) -> tuple[MetricRow, ...]:
+    def _redraw(self, model: Model, dataset: Dataset) -> None:
+        """Sample the trained model again from other noise: what differs is due to drawing, not to training."""
+        for number in range(1, self.settings.redraws + 1):
+            rows = self._again("redraw", self.settings.redraw_metrics, model, dataset, noise=f"redraw {number}")
+            self.redraws.append(Redraw(seed=number, metrics=rows))
+
+    def _again(
+        self, stage: str, metrics: Sequence[str], model: Model, dataset: Dataset, noise: str = "sample"
+    ) -> tuple[MetricRow, ...]:
         """Draw and measure once more; samples that are not finite say nothing against the cell."""
         try:
-            drawn = self._draw(model, dataset, stage)
+            drawn = self._draw(model, dataset, stage, noise)
         except Diverged as error:
             specs = [self.registry.metrics.get(name).spec for name in metrics]
             return tuple(metric_row(spec, Unavailable(str(error))) for spec in specs)
@@ -250,26 +266,7 @@ class Life:
 
     def _asked(self, dataset: Dataset) -> tuple[NDArray[np.generic], ...]:
         """The conditions that samples are drawn for, as they are stored."""
-        return tuple(part[cycled(dataset.test, self.settings.samples)] for part in dataset.test.u)
-
-
-def asked_for(dataset: Dataset, count: int) -> Condition:
-    """The first ``count`` conditions of the test split, starting over where it has fewer."""
-    at = cycled(dataset.test, count)
-    return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
-
-
-def cycled(split: Split, count: int) -> NDArray[np.int64]:
-    """The first ``count`` positions of a split, starting over where it has fewer."""
-    return np.arange(count) % len(split)
-
-
-def _peak_memory(device: str) -> float:
-    """The most memory that this process has held, in bytes: on the GPU if it trained there."""
-    if device.startswith("cuda") and torch.cuda.is_available():
-        return float(torch.cuda.max_memory_allocated(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)
+        return tuple(part[sampling.cycled(dataset.test, self.settings.samples)] for part in dataset.test.u)
 
 
 def _live_guarded(life: Life) -> CellResult:

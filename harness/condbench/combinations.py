@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from condbench.results import CellResult, MetricRow, PlannedCell, labels
@@ -12,6 +12,20 @@ from condbench.statistics import Interval, Scale, over_seeds, scale_of
 from condbench.store import Run
 
 KEY_METRICS = ("fid", "label_accuracy", "sampling_throughput")
+
+_OF_A_MACHINE = frozenset(
+    {
+        "training_throughput",
+        "training_seconds",
+        "training_energy",
+        "model_flop_utilisation",
+        "matrix_rate",
+        "sampling_throughput",
+        "sampling_latency",
+        "peak_memory",
+    }
+)
+"""The harness's own rows that say as much of the machine as of the cell, whatever their unit."""
 
 Identity = tuple[tuple[str, str], ...]
 
@@ -37,12 +51,21 @@ class Combination:
 
     def rows(self, metric: str) -> dict[int, MetricRow]:
         """The rows of a metric that have a finite value, by seed."""
-        found = {result.provenance.cell.seed: result.metric(metric) for result in self.results}
-        return {s: row for s, row in found.items() if row and row.value is not None and math.isfinite(row.value)}
+        return {result.provenance.cell.seed: row for result, row in measured(self.results, metric)}
 
     def values(self, metric: str) -> dict[int, float]:
         """The same, values only."""
         return {seed: row.value for seed, row in self.rows(metric).items() if row.value is not None}
+
+    def draws(self, metric: str) -> list[list[float]]:
+        """Of every result, the values of all its sets of samples, its own first; nothing where one has none."""
+        found = []
+        for result in self.results:
+            sets = (result.metrics, *(redraw.metrics for redraw in result.redraws))
+            values = [row.value for rows in sets for row in rows if row.name == metric and row.value is not None]
+            if len(values) == len(sets) and all(map(math.isfinite, values)):
+                found.append(values)
+        return found
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,7 @@ class Metric:
     name: str
     unit: str
     better: Better
+    summary: str = ""
 
     @property
     def scale(self) -> Scale:
@@ -79,60 +103,95 @@ def combinations(run: Run) -> dict[Identity, Combination]:
     return found
 
 
+def measured(results: Iterable[CellResult], metric: str) -> list[tuple[CellResult, MetricRow]]:
+    """The results that have a finite value of a metric, each with its row."""
+    found = [(result, row) for result in results if (row := result.metric(metric)) is not None]
+    return [(result, row) for result, row in found if row.value is not None and math.isfinite(row.value)]
+
+
 def metrics(of: Iterable[Combination]) -> dict[str, Metric]:
     """What was measured and has a good direction, by name."""
     rows = (row for combination in of for result in combination.results for row in result.metrics)
     found: dict[str, Metric] = {}
     for row in rows:
         if row.better != "neither":
-            found.setdefault(row.name, Metric(row.name, row.unit, row.better))
+            found.setdefault(row.name, Metric(row.name, row.unit, row.better, row.summary))
     return found
 
 
 def interval(rows: Iterable[MetricRow], scale: Scale) -> Interval:
-    """A metric over the seeds that its rows are of; one row keeps the interval that it was measured with."""
+    """A metric over the seeds that its rows are of."""
     found = [(row, row.value) for row in rows if row.value is not None]
-    result = over_seeds([value for _, value in found], scale, min((row.n for row, _ in found if row.n), default=None))
-    return replace(result, low=found[0][0].low, high=found[0][0].high) if len(found) == 1 else result
+    return over_seeds([value for _, value in found], scale, min((row.n for row, _ in found if row.n), default=None))
 
 
-def over_seeds_of(results: Iterable[CellResult], metric: str) -> Interval | None:
-    """A metric over the results that ended ok with a value of it, a result per seed; None if none did."""
-    rows = [row for result in results if result.state == "ok" and (row := result.metric(metric)) is not None]
-    rows = [row for row in rows if row.value is not None]
-    return interval(rows, scale_of(metric, rows[0].unit)) if rows else None
+def over_seeds_of(results: Sequence[CellResult], metric: str) -> Interval | None:
+    """A metric over the seeds of one combination that ended ok; None where none has a value, or they do not compare.
+
+    Only a seed that was planned alone keeps the interval that it was measured with: what is left of several must not
+    show one over samples among others that are over seeds.
+
+    Args:
+        results: one per planned seed, whatever became of it.
+        metric: its name.
+    """
+    found = measured((result for result in results if result.state == "ok"), metric)
+    if not found or unlike([result for result, _ in found], metric):
+        return None
+    rows = [row for _, row in found]
+    over = interval(rows, scale_of(metric, rows[0].unit))
+    return replace(over, low=rows[0].low, high=rows[0].high) if len(results) == 1 else over
 
 
-def obstacle(a: Combination, b: Combination, metric: Metric) -> str:
-    """Why the metric's values may not stand beside each other; empty if they may."""
-    for what, of in _conditions(metric):
-        found = [sorted({of(side, result) for result in side.results}) for side in (a, b)]
-        if found[0] != found[1] or len(found[0]) > 1:
-            return f"{what}: {' and '.join(found[0])} here, {' and '.join(found[1])} there"
+def obstacle(members: Sequence[Combination], metric: Metric) -> str:
+    """Why the metric's values of some combinations may not stand beside each other; empty if they may."""
+    if why := unlike([result for member in members for result in member.results], metric.name):
+        return why
+    at_once = dict.fromkeys(str(member.jobs) for member in members if member.rows(metric.name))
+    return f"the cells at once differ: {' and '.join(at_once)}" if _of_a_machine(metric) and len(at_once) > 1 else ""
+
+
+def unlike(results: Iterable[CellResult], metric: str) -> str:
+    """Why the values of a metric in these results may not stand beside each other; empty if they may.
+
+    Only results that have a value count.
+    """
+    found = measured(results, metric)
+    for what, of in _conditions(found[0][1]) if len(found) > 1 else ():
+        values = dict.fromkeys(of(result) for result, _ in found)
+        if len(values) > 1:
+            return f"{what} differ: {' and '.join(map(str, values))}"
     return ""
 
 
-def _conditions(metric: Metric) -> list[tuple[str, Callable[[Combination, CellResult], str]]]:
-    """What must be equal for a metric's values to be comparable; a speed is one of a machine too."""
-    conditions: list[tuple[str, Callable[[Combination, CellResult], str]]] = [
-        ("the datasets differ", lambda _, r: r.provenance.cell.dataset.name),
-        ("the data differ", lambda _, r: r.provenance.data),
-        ("the budgets differ", lambda _, r: str(r.provenance.cell.budget)),
-        ("the tracks differ", lambda _, r: r.provenance.settings.track),
+def _conditions(row: MetricRow) -> list[tuple[str, Callable[[CellResult], object]]]:
+    """What must be equal for a metric's values to be comparable."""
+    conditions: list[tuple[str, Callable[[CellResult], object]]] = [
+        ("the datasets", lambda r: r.provenance.cell.dataset.name),
+        ("the data", lambda r: r.provenance.data),
+        ("the budgets", lambda r: r.provenance.cell.budget),
+        ("the tracks", lambda r: r.provenance.settings.track),
     ]
-    if metric.unit.endswith("/s") or metric.unit in ("s", "ms"):
+    if _of_a_machine(row):
         return [
             *conditions,
-            ("the processors differ", lambda _, r: r.provenance.processor),
-            ("the devices differ", lambda _, r: r.provenance.settings.device),
-            ("the threads per cell differ", lambda _, r: str(r.provenance.settings.threads)),
-            ("the cells at once differ", lambda side, _: str(side.jobs)),
+            ("the processors", lambda r: r.provenance.processor),
+            ("the devices", lambda r: r.provenance.settings.device),
+            ("the threads per cell", lambda r: r.provenance.settings.threads),
         ]
+    if row.n is None:  # of the model itself, e.g. its parameters: no sample has a part in it
+        return conditions
     return [
         *conditions,
-        (f"the weights that {metric.name} is measured with differ", lambda _, r: _assets(r, metric.name)),
-        ("the sample counts differ", lambda _, r: str(row.n) if (row := r.metric(metric.name)) else "none"),
+        (f"the weights that {row.name} is measured with", lambda r: _assets(r, row.name)),
+        # Not the row's own count, which for the worst label is that label's.
+        ("the sample counts", lambda r: r.provenance.settings.samples),
     ]
+
+
+def _of_a_machine(metric: Metric | MetricRow) -> bool:
+    """Whether its values are of one machine: the harness's own that are, and all that is a speed or a time."""
+    return metric.name in _OF_A_MACHINE or metric.unit.endswith("/s") or metric.unit in ("s", "ms")
 
 
 def _assets(result: CellResult, metric: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations as pairs_of
 
 from condbench.combinations import Combination, Metric, interval, obstacle
@@ -14,10 +14,12 @@ from condbench.statistics import (
     Difference,
     Factorial,
     Interval,
+    Nested,
     Observation,
     factorial,
     holm,
     mean_improvement,
+    nested,
     paired,
     probability_of_improvement,
     rank_sets,
@@ -27,7 +29,11 @@ from condbench.statistics import (
 ERROR = 0.05
 """The chance that a metric's verdicts have a wrong one among them, at most."""
 
+ON_BACKBONE = "conditioners on"
+"""How the group of a backbone's conditioners begins; its name follows."""
+
 _ALONE = "one seed does not tell how much seeds differ, run e.g. `--seeds 5`"
+_NAMED = 3  # of what one reason keeps out
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,27 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Where a metric's differences come from, on one dataset; or why that cannot be said."""
+    """Where a metric's differences come from, on one dataset; or why that cannot be said.
+
+    ``seeds`` is what the spread between seeds comes from, where cells were sampled more than once; else ``seeds_why``.
+    """
 
     dataset: str
     result: Factorial | None
     why: str = ""
+    seeds: Nested | None = None
+    seeds_why: str = ""
+
+    def untold(self, metric: Metric) -> tuple[str, ...]:
+        """What of this cannot be said, a sentence each."""
+        sentences = []
+        if self.seeds_why:
+            sentences.append(
+                f"What the spread of {metric.name} between seeds is due to cannot be said: {self.seeds_why}."
+            )
+        if self.result is None:
+            sentences.append(f"What {metric.name} is due to on {self.dataset} cannot be said: {self.why}.")
+        return tuple(sentences)
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,16 @@ class Comparison:
     improvement: Interval | None = None
     rankings: tuple[Ranking, ...] = ()
     analyses: tuple[Analysis, ...] = ()
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """What was left out, a sentence per reason with what it keeps out."""
+        sentences = []
+        for why in dict.fromkeys(left.why for left in self.left_out):
+            names = [left.what for left in self.left_out if left.why == why]
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            sentences.append(f"Not compared: {', '.join(names[:_NAMED])}{more}: {why}.")
+        return tuple(sentences)
 
 
 def compare(metric: Metric, couples: Sequence[tuple[Combination, Combination]]) -> Comparison:
@@ -123,6 +155,16 @@ def compare_two(metric: Metric, a: Combination, b: Combination) -> Comparison:
 
 def compare_within(metric: Metric, members: Sequence[Combination]) -> Comparison:
     """The conditioners on each backbone, the backbones with each conditioner, and what is due to which."""
+    comparison = rank_within(metric, members)
+    analyses = tuple(
+        _analyse(metric, name, [member for member in members if member.dataset == name])
+        for name in dict.fromkeys(member.dataset for member in members)
+    )
+    return replace(comparison, analyses=analyses)
+
+
+def rank_within(metric: Metric, members: Sequence[Combination]) -> Comparison:
+    """The same without what differences are due to, which takes longer."""
     able = [member for member in members if len(member.values(metric.name)) > 1]
     alone = [LeftOut(m.name, _ALONE) for m in members if len(m.values(metric.name)) == 1]
     several = len({member.dataset for member in members}) > 1
@@ -130,17 +172,13 @@ def compare_within(metric: Metric, members: Sequence[Combination]) -> Comparison
     for a, b in pairs_of(able, 2):
         where = f" of {a.dataset}" if several else ""
         if a.dataset == b.dataset and a.backbone == b.backbone:
-            on_backbone.append(_Couple(a, b, a.conditioner, b.conditioner, f"conditioners on {a.backbone}{where}"))
+            on_backbone.append(_Couple(a, b, a.conditioner, b.conditioner, f"{ON_BACKBONE} {a.backbone}{where}"))
         elif a.dataset == b.dataset and a.conditioner == b.conditioner:
             with_conditioner.append(_Couple(a, b, a.backbone, b.backbone, f"backbones with {a.conditioner}{where}"))
     found, left_out = _pairs(metric, [*on_backbone, *with_conditioner], match=False)
-    analyses = tuple(
-        _analyse(metric, name, [member for member in members if member.dataset == name])
-        for name in dict.fromkeys(member.dataset for member in members)
-    )
     groups = dict.fromkeys(pair.group for pair in found)
     rankings = tuple(_rank(metric, name, [pair for pair in found if pair.group == name]) for name in groups)
-    return Comparison(metric, found, (*alone, *left_out), rankings=rankings, analyses=analyses)
+    return Comparison(metric, found, (*alone, *left_out), rankings=rankings)
 
 
 @dataclass(frozen=True)
@@ -162,7 +200,7 @@ def _pairs(metric: Metric, couples: Sequence[_Couple], *, match: bool) -> tuple[
     """The couples that can be compared, with winners of which none is wrong for sure; and the others."""
     able, left_out = [], []
     for couple in couples:
-        if why := obstacle(couple.a, couple.b, metric) or _unfit(couple, metric, match=match):
+        if why := obstacle((couple.a, couple.b), metric) or _unfit(couple, metric, match=match):
             left_out.append(LeftOut(couple.name, why))
         else:
             able.append((couple, *_seeds(couple, metric.name, match=match)))
@@ -223,11 +261,26 @@ def _rank(metric: Metric, group: str, found: Sequence[Pair]) -> Ranking:
 
 
 def _analyse(metric: Metric, dataset: str, members: Sequence[Combination]) -> Analysis:
+    if why := obstacle(members, metric):
+        return Analysis(dataset, None, why)
     observations = [
         Observation(m.backbone, m.conditioner, value) for m in members for value in m.values(metric.name).values()
     ]
     counts = [row.n for m in members for row in m.rows(metric.name).values() if row.n]
+    n = min(counts, default=None)
+    seeds, seeds_why = _from_drawing(metric, members, n)
     try:
-        return Analysis(dataset, factorial(observations, metric.scale, min(counts, default=None)))
+        return Analysis(dataset, factorial(observations, metric.scale, n), "", seeds, seeds_why)
     except ValueError as reason:
-        return Analysis(dataset, None, str(reason))
+        return Analysis(dataset, None, str(reason), seeds, seeds_why)
+
+
+def _from_drawing(metric: Metric, members: Sequence[Combination], n: int | None) -> tuple[Nested | None, str]:
+    """How much of the spread between seeds is due to drawing, or why not; neither where cells were sampled once."""
+    draws = [member.draws(metric.name) for member in members]
+    if all(len(values) == 1 for member in draws for values in member):
+        return None, ""
+    try:
+        return nested(draws, metric.scale, n), ""
+    except ValueError as reason:
+        return None, str(reason)

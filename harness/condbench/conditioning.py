@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from condbench.condition import Condition, ConditionEncoder, Context
+from condbench.errors import UserError
 from condbench.model import Model
 from condbench.specs import Task
 
@@ -34,6 +35,7 @@ __all__ = [
     "Role",
     "Site",
     "Wrap",
+    "adapters",
     "prefixes",
     "sites",
 ]
@@ -49,10 +51,12 @@ class Adapter(nn.Module):
     """What a conditioner puts into one site: ``forward(h, c)`` maps (B, *extent, C) to the same shape.
 
     It is neutral at initialisation (the identity, or its own norm), so that all conditioners start from the same
-    network. With ``replaces_norm`` it stands in for the site's norm instead of following it.
+    network. With ``replaces_norm`` it stands in for the site's norm instead of following it; with ``mixes`` it lets
+    positions see each other, as a norm over positions does.
     """
 
     replaces_norm: bool = False
+    mixes: bool = False
 
     def forward(self, h: Tensor, c: Context) -> Tensor:
         """Adapt features to the context."""
@@ -91,7 +95,16 @@ class Site(nn.Module):
         self.adapter: Adapter | None = None
 
     def fill(self, adapter: Adapter | None) -> None:
-        """Put an adapter in; one that replaces the norm takes its place for good."""
+        """Put an adapter in; one that replaces the norm takes its place for good.
+
+        Raises:
+            UserError: if the adapter mixes positions and the site must not.
+        """
+        if adapter is not None and adapter.mixes and not self.mixable:
+            raise UserError(
+                f"{type(adapter).__name__} mixes positions, and a causal site must not: let the conditioner leave "
+                "alone what is not mixable, or the backbone not offer 'positions'."
+            )
         self.adapter = adapter
         if adapter is not None and adapter.replaces_norm:
             self.norm = None
@@ -196,3 +209,9 @@ def sites(net: nn.Module) -> list[Site]:
 def prefixes(net: nn.Module) -> list[Prefix]:
     """All slots in front of a network's sequences, in the order of definition."""
     return [module for module in net.modules() if isinstance(module, Prefix)]
+
+
+def adapters(net: nn.Module) -> list[nn.Module]:
+    """What a conditioner has put into a network's sites and prefixes: u's own path, all that is not the backbone's."""
+    slots: list[Site | Prefix] = [*sites(net), *prefixes(net)]
+    return [slot.adapter for slot in slots if slot.adapter is not None]

@@ -25,6 +25,12 @@ class Split:
         return len(self.x)
 
 
+def spread(count: int, total: int) -> NDArray[np.int64]:
+    """Positions of ``count`` of ``total`` images, evenly spaced, so that a sorted split gives of every label; of all,
+    where there are no more."""
+    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A task with its real data.

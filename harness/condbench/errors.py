@@ -18,6 +18,12 @@ class NotComparable(UserError):  # noqa: N818 - what was found, not a fault
     exit_code = 4
 
 
+class Interrupted(UserError):  # noqa: N818 - the user's wish, not a fault
+    """The user pressed Ctrl-C where the command cannot go on without saying more."""
+
+    exit_code = 130
+
+
 class Diverged(Exception):  # noqa: N818 - it is an end state's name, not a programming error
     """Training produced a loss or parameters that are not finite."""
 

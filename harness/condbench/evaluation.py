@@ -6,9 +6,10 @@ conditions only.
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,17 +63,22 @@ class Evaluation:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The class that each sample was drawn for: (N,).
+        """The class that each sample was drawn for: (N,), each in [0, number of classes).
 
         Raises:
-            Unavailable: if the task has no classes, or if they are not known or not one for each sample.
+            Unavailable: if the task has no classes, or if they are not known, not one for each sample, or no classes.
         """
         part = class_part(self.dataset.task)
         if not self.u:
             raise Unavailable("it is not known which class each sample was drawn for: no labels were given")
-        if len(self.u[part]) != len(self.samples):
-            raise Unavailable(f"{len(self.samples)} samples with {len(self.u[part])} labels")
-        return self.u[part].astype(np.int64)
+        labels, classes = self.u[part], self.dataset.task.condition[part].size
+        if len(labels) != len(self.samples):
+            raise Unavailable(f"{len(self.samples)} samples with {len(labels)} labels")
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise Unavailable(f"labels must be whole numbers (N,); these are {labels.dtype} of shape {labels.shape}")
+        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+            raise Unavailable(f"labels must be from 0 to {classes - 1}; these go from {labels.min()} to {labels.max()}")
+        return labels.astype(np.int64)
 
     def shared(self, key: str, compute: Callable[[], T]) -> T:
         """``compute()`` once per evaluation and key: e.g. features that several metrics need."""
@@ -103,10 +109,26 @@ def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) ->
     results: dict[str, Measurement | Unavailable] = {}
     for name, measure in measures:
         try:
-            results[name] = measure(evaluation)
+            results[name] = _checked(measure(evaluation))
         except Unavailable as reason:
             results[name] = reason
         except Exception as error:  # a metric's bug must cost neither the others nor a cell
             traceback.print_exc()
             results[name] = Unavailable(f"it raised {type(error).__name__}: {error} (its traceback is in the log)")
     return results
+
+
+def _checked(found: object) -> Measurement:
+    """What a metric returned, as plain numbers; a value that is not finite is left to be said by its row.
+
+    Raises:
+        Unavailable: if it is no measurement, or its interval is not one of its value.
+    """
+    if not isinstance(found, Measurement):
+        raise Unavailable(f"it returned {type(found).__name__} and not a condbench.evaluation.Measurement")
+    value, low, high = float(found.value), *(None if end is None else float(end) for end in (found.low, found.high))
+    if math.isfinite(value) and not (value if low is None else low) <= value <= (value if high is None else high):
+        raise Unavailable(f"its interval, {low} to {high}, does not hold its value, {value}")
+    if any(end is not None and not math.isfinite(end) for end in (low, high)):
+        raise Unavailable(f"its interval, {low} to {high}, is not finite")
+    return replace(found, value=value, n=int(found.n), low=low, high=high)

@@ -31,7 +31,7 @@ def _cpu_info() -> dict[str, str]:
 def processor(device: str = "cpu") -> str:
     """The name of the processor, or of the GPU that ``device`` is."""
     if device != "cpu":
-        return _gpus()[_index(device)].name
+        return gpus()[_index(device)].name
     return _cpu_info().get("model name") or platform.processor() or platform.machine()
 
 
@@ -40,7 +40,7 @@ def best_precision(device: str) -> Precision:
     if device == "cpu":
         fast = bool({"avx512_bf16", "amx_bf16"} & set(_cpu_info().get("flags", "").split()))
     else:
-        fast = _gpus()[_index(device)].capability >= 8.0
+        fast = gpus()[_index(device)].capability >= 8.0
     return "bf16" if fast else "fp32"
 
 
@@ -52,7 +52,7 @@ def choose_device(wanted: str) -> str:
     """
     if wanted == "cpu":
         return wanted
-    count = len(_gpus())
+    count = len(gpus())
     if wanted == "auto":
         return "cuda" if count else "cpu"
     if _index(wanted) >= count:
@@ -65,13 +65,15 @@ def _index(device: str) -> int:
 
 
 @dataclass(frozen=True)
-class _Gpu:
+class Gpu:
+    """A GPU's name and its compute capability, e.g. 8.0."""
+
     name: str
     capability: float
 
 
 @cache
-def _gpus() -> list[_Gpu]:
+def gpus() -> list[Gpu]:
     """The GPUs that torch could use, found without importing it."""
     tool = shutil.which("nvidia-smi")
     if tool is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or version("torch").endswith("+cpu"):
@@ -82,7 +84,7 @@ def _gpus() -> list[_Gpu]:
     except (OSError, subprocess.SubprocessError):
         return []
     pairs = (line.rpartition(",") for line in answer.stdout.splitlines() if line.strip())
-    return [_Gpu(name.strip(), float(capability)) for name, _, capability in pairs]
+    return [Gpu(name.strip(), float(capability)) for name, _, capability in pairs]
 
 
 def available_cores() -> int:

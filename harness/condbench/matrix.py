@@ -9,15 +9,14 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, JsonValue, ValidationError
-
 from condbench import machine, provenance
 from condbench.errors import UserError
 from condbench.names import Request, parse_requests
-from condbench.registry import Catalogue, Entry, Registry, resolve
+from condbench.options import Values, read_options
+from condbench.registry import Catalogue, Entry, Registry
 from condbench.results import Cell, Choice, PlannedCell, Provenance, Settings
 from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, EncoderSpec, Kind, MetricSpec, Spec
-from condbench.suite import Suite, explain
+from condbench.suite import Suite
 
 S = TypeVar("S", bound=Spec)
 
@@ -29,6 +28,7 @@ OWN_ROWS = (
 """The metrics that are the harness's own, whatever plugins measure besides."""
 
 CAPABILITIES = {
+    "norms": "norms of its own at its sites",
     "positions": "features with positions that a site may mix",
     "sequence": "a sequence that tokens can be put in front of",
     "score": "a score or velocity at every noise level",
@@ -77,7 +77,7 @@ def current_provenance(
     dataset, _, _ = _entries(cell, registry)
     involved = provenance.involved(cell, settings, registry)
     distributions = provenance.distributions(involved)
-    data = provenance.digest(dataset.spec.fingerprint, data_root) if need_data else ""
+    data = provenance.digest(dataset, dataset.spec.fingerprint, data_root) if need_data else ""
     return Provenance(
         cell=cell,
         settings=settings,
@@ -131,38 +131,14 @@ def choose(request: Request, catalogue: Catalogue[S]) -> tuple[Entry[S], Choice]
     """
     entry = catalogue.get(request.name)
     reference: str | None = getattr(entry.spec, "options", None)
-    options: dict[str, JsonValue] = {}
-    changed: dict[str, JsonValue] = {}
+    whose = f"the {catalogue.kind} '{entry.spec.name}'"
+    options: Values = {}
+    changed: Values = {}
     if reference is not None:
-        model = options_model(entry, reference)
-        try:
-            validated = model.model_validate(request.options)
-        except ValidationError as error:
-            raise explain(error, f"the {catalogue.kind} '{entry.spec.name}'", model) from None
-        options = validated.model_dump(mode="json")
-        defaults = model().model_dump(mode="json")
-        changed = {key: value for key, value in options.items() if value != defaults[key]}
+        options, changed = read_options(entry, reference, request.options, whose)
     elif request.options:
-        raise UserError(
-            f"the {catalogue.kind} '{entry.spec.name}' has no options: leave out [{', '.join(request.options)}]."
-        )
+        raise UserError(f"{whose} has no options: leave out [{', '.join(request.options)}].")
     return entry, Choice(name=entry.spec.name, distribution=entry.plugin.distribution, options=options, changed=changed)
-
-
-def options_model(entry: Entry[S], reference: str) -> type[BaseModel]:
-    """A plugin's model of its options.
-
-    Raises:
-        UserError: if its module cannot be imported or has no such name.
-    """
-    try:
-        model: type[BaseModel] = resolve(reference)
-    except Exception as error:
-        raise UserError(
-            f"the options of {entry.qualified} cannot be loaded from '{reference}' "
-            f"({type(error).__name__}: {error}): mend or remove the distribution {entry.plugin.distribution}."
-        ) from error
-    return model
 
 
 def _select(texts: Sequence[str], catalogue: Catalogue[S]) -> list[tuple[Entry[S], Choice]]:
@@ -216,7 +192,8 @@ def select_metrics(texts: Sequence[str], registry: Registry) -> list[Entry[Metri
         if entry.spec.name in seen:
             raise UserError(
                 f"the metric {entry.qualified} has the same name as one of {seen[entry.spec.name]}: choose one by the "
-                f"suite's key metrics, e.g. metrics = [\"{entry.qualified}\"], or by evaluate's option -m."
+                f"suite's key metrics, e.g. metrics = [\"{entry.qualified}\"], or by evaluate's option -m, or switch a "
+                "plugin off (--without-plugin)."
             )
         seen[entry.spec.name] = entry.plugin.distribution
     return metrics
@@ -244,6 +221,8 @@ def _settings(
         guidance_metrics=named(suite.guidance.metrics, bool(suite.guidance.scales)),
         checkpoint_shares=tuple(suite.checkpoints.shares),
         checkpoint_metrics=named(suite.checkpoints.metrics, bool(suite.checkpoints.shares)),
+        redraws=suite.redraws.count,
+        redraw_metrics=named(suite.redraws.metrics, bool(suite.redraws.count)),
         compile=suite.compile,
     )
 

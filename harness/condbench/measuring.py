@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from condbench.evaluation import Evaluation, Measurement, Unavailable, evaluate
+from condbench.evaluation import Evaluation, Measure, Measurement, Unavailable, evaluate
 from condbench.registry import Entry, resolve
 from condbench.results import MetricRow
 from condbench.specs import MetricSpec
@@ -17,8 +17,18 @@ from condbench.specs import MetricSpec
 
 def measure(evaluation: Evaluation, metrics: Sequence[Entry[MetricSpec]]) -> list[MetricRow]:
     """A row for each metric, with its value or the reason why there is none."""
-    measured = evaluate(evaluation, [(entry.qualified, resolve(entry.spec.target)) for entry in metrics])
+    measured = evaluate(evaluation, [(entry.qualified, _measure(entry.spec)) for entry in metrics])
     return [metric_row(entry.spec, measured[entry.qualified]) for entry in metrics]
+
+
+def _measure(spec: MetricSpec) -> Measure:
+    """The metric's code, imported when it is called: what goes wrong then is the metric's own too."""
+
+    def measured(evaluation: Evaluation) -> Measurement:
+        measurement: Measurement = resolve(spec.target)(evaluation)
+        return measurement
+
+    return measured
 
 
 def metric_row(spec: MetricSpec, outcome: Measurement | Unavailable) -> MetricRow:

@@ -1,4 +1,4 @@
-"""How fast this process multiplies matrices: what a cell's training rate is measured against.
+"""The peaks that a cell is measured by: how fast this process multiplies matrices, and the most memory it has held.
 
 Model-FLOP utilisation (Chowdhery et al. 2022, arXiv:2204.02311, section 4.1) divides by the hardware's peak; here the
 peak is a matrix product's rate with the same threads, precision and device, so that it needs no table of processors.
@@ -6,6 +6,8 @@ peak is a matrix product's rate with the same threads, precision and device, so 
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 
 import torch
@@ -26,3 +28,11 @@ def matrix_rate(device: torch.device, *, bf16: bool) -> float:
         torch.mm(a, b)[0, 0].item()  # .item() waits for a GPU
         seconds.append(time.perf_counter() - start)
     return 2 * size**3 / min(seconds)
+
+
+def peak_memory(device: str) -> float:
+    """The most memory that this process has held, in bytes: on the GPU if it trained there."""
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)

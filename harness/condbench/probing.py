@@ -36,6 +36,8 @@ class Leg(Record):
 class Probe(Record):
     """What a cell would cost; with only its size asked for, the rest is zero.
 
+    ``measuring_seconds`` are those of the main table, ``again_seconds`` those of one more set of samples: from a
+    checkpoint, with guidance, or from other noise.
     ``seconds`` is what finding out took, ``error`` why the cell cannot even be built.
     """
 
@@ -46,6 +48,7 @@ class Probe(Record):
     seconds_per_sample: float = 0.0
     latency_seconds: float = 0.0
     measuring_seconds: float = 0.0
+    again_seconds: float = 0.0
     guidable: bool = False
     seconds: float = 0.0
     error: str = ""

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+from condbench.discovery import normal
 from condbench.registry import Entry, Registry, resolve
 from condbench.results import Cell, Distribution, Provenance, Settings
 from condbench.specs import DatasetSpec, MetricSpec
@@ -24,7 +25,7 @@ def seed(cell: Cell, stream: str) -> int:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy")
+_LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pillow")
 
 
 @cache
@@ -46,7 +47,7 @@ def source_digest(package: str) -> str:
 
 def involved(cell: Cell, settings: Settings, registry: Registry) -> list[Entry[Any]]:
     """The plugins that have a part in a cell's result: its own, its encoders and its metrics."""
-    measured = (*settings.metrics, *settings.guidance_metrics, *settings.checkpoint_metrics)
+    measured = (*settings.metrics, *settings.guidance_metrics, *settings.checkpoint_metrics, *settings.redraw_metrics)
     return [
         registry.datasets.get(f"{cell.dataset.distribution}:{cell.dataset.name}"),
         registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}"),
@@ -70,9 +71,18 @@ def distributions(entries: Sequence[Entry[Any]]) -> dict[str, Distribution]:
     }
 
 
+def digest(entry: Entry[Any], reference: str, *arguments: Path | str | None) -> str:
+    """What a plugin's digest function says, asked once per process.
+
+    Raises:
+        UserError: the plugin's own, or one that names it for whatever else it raises.
+    """
+    with entry.blamed(reference):
+        return _digest(reference, *arguments)
+
+
 @cache
-def digest(reference: str, *arguments: Path | str | None) -> str:
-    """What a plugin's digest function says, asked once per process."""
+def _digest(reference: str, *arguments: Path | str | None) -> str:
     return str(resolve(reference)(*arguments))
 
 
@@ -80,7 +90,7 @@ def assets(entries: Sequence[Entry[Any]], dataset: DatasetSpec, data: str) -> di
     """The digests of the weights that the metrics among entries use on these data, whose digest is ``data``."""
     family = dataset.family or dataset.name
     found = {
-        entry.qualified: digest(entry.spec.assets, family, data)
+        entry.qualified: digest(entry, entry.spec.assets, family, data)
         for entry in entries
         if isinstance(entry.spec, MetricSpec) and entry.spec.assets
     }
@@ -89,8 +99,8 @@ def assets(entries: Sequence[Entry[Any]], dataset: DatasetSpec, data: str) -> di
 
 def libraries(distributions: Iterable[str] = ()) -> dict[str, str]:
     """The versions of what numbers pass through on their way, and of what other ``distributions`` than ours require."""
-    theirs = {_normal(name) for distribution in distributions for name in _required(distribution)}
-    named = sorted(theirs - {_normal(name) for name in (*_LIBRARIES, "condbench")})
+    theirs = {normal(name) for distribution in distributions for name in _required(distribution)}
+    named = sorted(theirs - {normal(name) for name in (*_LIBRARIES, "condbench")})
     return {name: version(name) for name in (*_LIBRARIES, *named)} | {"python": platform.python_version()}
 
 
@@ -109,11 +119,6 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:  # its marker is of another platform
         return False
     return True
-
-
-def _normal(name: str) -> str:
-    """A distribution's name as indices compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def differences(old: Provenance, new: Provenance) -> list[str]:

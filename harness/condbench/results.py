@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from condbench.budget import Budget
+from condbench.discovery import Standing
 from condbench.specs import Better
 
 State = Literal["ok", "skipped", "failed", "diverged", "timeout", "out-of-memory", "lost"]
@@ -55,9 +56,18 @@ class Choice(Record):
 
 def labels(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
     """How each choice is called, by its identity: its name with options, and its distribution where two share one."""
-    identities = dict.fromkeys(choice.identity for choice in choices)
-    shared = Counter(text for _, text in identities)
-    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in identities}
+    return _told_apart(choice.identity for choice in choices)
+
+
+def names(choices: Iterable[Choice]) -> dict[tuple[str, str], str]:
+    """The same without options, by distribution and name."""
+    return _told_apart((choice.distribution, choice.name) for choice in choices)
+
+
+def _told_apart(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    once = dict.fromkeys(pairs)
+    shared = Counter(text for _, text in once)
+    return {(whose, text): f"{whose}:{text}" if shared[text] > 1 else text for whose, text in once}
 
 
 class Settings(Record):
@@ -81,6 +91,8 @@ class Settings(Record):
         default=(), description="shares of the budget after which to sample as well"
     )
     checkpoint_metrics: tuple[str, ...] = Field(default=(), description="what is measured at each of them")
+    redraws: int = Field(default=0, description="how often to sample again from other noise")
+    redraw_metrics: tuple[str, ...] = Field(default=(), description="what is measured of each of them")
     compile: bool = False
 
 
@@ -207,6 +219,13 @@ class Checkpoint(Record):
     metrics: tuple[MetricRow, ...]
 
 
+class Redraw(Record):
+    """What the same trained cell measures of other samples; ``seed`` is nested in the cell's, which has 0 itself."""
+
+    seed: int
+    metrics: tuple[MetricRow, ...]
+
+
 class CellResult(Record):
     """result.json: the end of a cell, whichever it was."""
 
@@ -219,6 +238,7 @@ class CellResult(Record):
     metrics: tuple[MetricRow, ...] = ()
     guided: tuple[Guided, ...] = Field(default=(), description="the guidance sweep, if the suite has one")
     checkpoints: tuple[Checkpoint, ...] = Field(default=(), description="earlier states, if the suite asks for any")
+    redraws: tuple[Redraw, ...] = Field(default=(), description="samples from other noise, if the suite asks for any")
     labels: tuple[str, ...] = Field(default=(), description="the names of the task's classes, if it has any")
     stages: dict[str, float] = Field(default={}, description="seconds per stage of the cell's life, e.g. train")
     started: str = ""
@@ -246,13 +266,16 @@ class Scores(Record):
     metrics: tuple[MetricRow, ...]
 
 
+_RENAMED: dict[object, Standing] = {"active": "ok", "quarantined": "broken"}  # as runs of version 0.1.0 call them
+
+
 class PluginState(Record):
     """What became of an installed plugin."""
 
     distribution: str
     version: str
     entry_point: str
-    state: Literal["active", "quarantined"]
+    state: Annotated[Standing, BeforeValidator(lambda state: _RENAMED.get(state, state))]
     error: str = ""
 
 

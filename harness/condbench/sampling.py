@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condbench.batches import from_model_range
+from condbench.batches import conditions, from_model_range
 from condbench.conditioning import Condition, Conditioned
+from condbench.data import Dataset, Split, spread
 from condbench.errors import Diverged
 from condbench.model import Model
 from condbench.results import MetricRow, Table
@@ -30,12 +31,25 @@ _LATENCY_SECONDS = 2.0  # after which no further call begins
 _PERCENTILES = (50, 90, 99)
 
 
+def asked_for(dataset: Dataset, count: int) -> Condition:
+    """``count`` conditions of the test split, at the positions that `cycled` says."""
+    at = cycled(dataset.test, count)
+    return conditions([torch.from_numpy(part[at]) for part in dataset.test.u], dataset.task)
+
+
+def cycled(split: Split, count: int) -> NDArray[np.int64]:
+    """``count`` positions of a split: all of it as often as it fits, the rest evenly spaced, since it may be sorted."""
+    rounds, rest = divmod(count, len(split))
+    return np.concatenate([np.tile(np.arange(len(split)), rounds), spread(rest, len(split))])
+
+
 @dataclass(frozen=True)
 class Samples:
     """Drawn samples, stored like `condbench.data.Split.x`, and how fast they came.
 
     ``throughput`` is in samples per second: the median over full batches, the first of which warms up and does not
-    count where there are others. ``evaluations`` counts, per sample, the evaluations of networks that see u.
+    count where there are others. ``evaluations`` counts, per sample, the evaluations of the backbone's networks; a
+    classifier that steers it is not among them.
     """
 
     x: NDArray[np.generic]

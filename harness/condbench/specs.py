@@ -56,6 +56,7 @@ class BackboneSpec:
     may need:
 
     - "positions": its features have several positions, and its sites may mix them;
+    - "norms": some of its sites have a norm, which an adapter may take the place of;
     - "sequence": its networks have a `condbench.conditioning.Prefix`;
     - "score": its model is a `condbench.model.ScoreModel`;
     - "grid": convolutions run over the features of an input site of its, so that a plane is more than a bias;

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from condbench.errors import UserError, unknown
-from condbench.results import Cell, CellResult, MetricRow, PlannedCell, RunInfo
+from condbench.results import Cell, CellResult, Choice, MetricRow, PlannedCell, RunInfo, names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,25 +130,29 @@ class Run:
         """The tidy long table: a line per cell and metric; a cell without metrics keeps one line with its reason."""
         import pandas as pd
 
+        called = {kind: names(getattr(planned.cell, kind) for planned in self.plan) for kind in _CHOICES}
         lines: list[dict[str, object]] = []
         for planned in self.plan:
             result = self.result(planned.name)
-            common = {"run": self.name, "cell": planned.name, **_identity(planned.cell)}
+            common = {"run": self.name, "cell": planned.name, **_identity(planned.cell, called)}
             lines += _metric_lines(common, result) if result else [{**common, "status": "not run yet"}]
-        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64"})
+        return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"n": "Int64", "redraw": "Int64"})
 
 
 COLUMNS = (
     *("run", "cell", "dataset", "backbone", "conditioner", "options", "budget", "seed", "status", "reason"),
-    *("metric", "guidance", "progress", "value", "low", "high", "n", "unit", "better", "note"),
+    *("metric", "guidance", "progress", "redraw", "value", "low", "high", "n", "unit", "better", "note"),
 )
 
 
-def _identity(cell: Cell) -> dict[str, object]:
-    choices = {"dataset": cell.dataset, "backbone": cell.backbone, "conditioner": cell.conditioner}
+_CHOICES = ("dataset", "backbone", "conditioner")
+
+
+def _identity(cell: Cell, called: Mapping[str, Mapping[tuple[str, str], str]]) -> dict[str, object]:
+    choices: dict[str, Choice] = {kind: getattr(cell, kind) for kind in _CHOICES}
     changed = [f"{kind}.{key}={value}" for kind, c in choices.items() for key, value in sorted(c.changed.items())]
     return {
-        **{kind: choice.name for kind, choice in choices.items()},
+        **{kind: called[kind][choice.distribution, choice.name] for kind, choice in choices.items()},
         "options": " ".join(changed),
         "budget": str(cell.budget),
         "seed": cell.seed,
@@ -156,15 +161,17 @@ def _identity(cell: Cell) -> dict[str, object]:
 
 def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[str, object]]:
     ended = {**common, "status": result.state, "reason": result.reason}
-    rows: list[tuple[float | None, float | None, MetricRow]] = [(None, None, row) for row in result.metrics]
-    rows += [(guided.scale, None, row) for guided in result.guided for row in guided.metrics]
-    rows += [(None, earlier.progress, row) for earlier in result.checkpoints for row in earlier.metrics]
+    rows: list[tuple[float | None, float | None, int, MetricRow]] = [(None, None, 0, row) for row in result.metrics]
+    rows += [(guided.scale, None, 0, row) for guided in result.guided for row in guided.metrics]
+    rows += [(None, earlier.progress, 0, row) for earlier in result.checkpoints for row in earlier.metrics]
+    rows += [(None, None, redraw.seed, row) for redraw in result.redraws for row in redraw.metrics]
     return [
         {
             **ended,
             "metric": row.name,
             "guidance": scale,
             "progress": progress,
+            "redraw": redraw,
             "value": row.value,
             "low": row.low,
             "high": row.high,
@@ -174,7 +181,7 @@ def _metric_lines(common: dict[str, object], result: CellResult) -> list[dict[st
             "note": row.note,
             "reason": row.reason or result.reason,
         }
-        for scale, progress, row in rows
+        for scale, progress, redraw, row in rows
     ] or [ended]
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from condbench.budget import Budget
 from condbench.errors import UserError, unknown
 from condbench.results import Track
+from condbench.validation import explain
 
 
 class GuidanceSweep(BaseModel):
@@ -48,6 +48,15 @@ class Checkpoints(BaseModel):
         return shares
 
 
+class Redraws(BaseModel):
+    """Each trained cell is sampled so many times more, from other noise: how much of a spread is due to drawing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int = Field(0, ge=0, le=100)
+    metrics: list[str] = Field(["fid", "label_accuracy"], min_length=1)
+
+
 class Suite(BaseModel):
     """The keys of a suite's TOML file; ``["*"]`` selects all that is installed."""
 
@@ -64,6 +73,7 @@ class Suite(BaseModel):
     track: Track = Field("same-backbone", description="same-size varies widths until all conditioners' sizes agree")
     guidance: GuidanceSweep = GuidanceSweep()
     checkpoints: Checkpoints = Checkpoints()
+    redraws: Redraws = Redraws()
     samples: int = Field(1996, ge=100, le=1_000_000, description="samples drawn and measured per cell")
     metrics: list[str] = ["*"]
     encoders: list[str] = Field([], description="condition encoders, where several are installed for one kind")
@@ -123,33 +133,3 @@ def changed(suite: Suite, changes: dict[str, object]) -> Suite:
         return Suite.model_validate(dict(suite) | changes)
     except ValidationError as error:
         raise explain(error, "the command line", Suite) from None
-
-
-def explain(error: ValidationError, whose: str, model: type[BaseModel]) -> UserError:
-    """The first finding of pydantic as one sentence, with the closest key where one is unknown."""
-    first: dict[str, Any] = dict(error.errors()[0])
-    where = [str(part) for part in first["loc"]]
-    if not where:  # a finding about several keys together
-        return UserError(f"{whose}: {first['msg'].removeprefix('Value error, ')}.")
-    tables, key = where[:-1], ".".join(where)
-    if first["type"] == "extra_forbidden":
-        return UserError(f"{whose}: {unknown('key', key, _keys(model, tables))}")
-    if first["type"] == "missing":
-        return UserError(f"{whose} lacks the key '{key}'; it must have one, e.g. {key} = …")
-    wanted = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "model_type":
-        wanted = f"it is a table with keys of its own, {', '.join(_keys(model, where))}"
-    elif first["type"] == "string_pattern_mismatch" and (field := model.model_fields.get(key)) and field.description:
-        wanted = f"write {field.description}"
-    return UserError(f"{whose}: {key} = {first['input']!r} is not valid: {wanted}.")
-
-
-def _keys(model: type[BaseModel], tables: Sequence[str]) -> list[str]:
-    """The keys that may stand in a table within, e.g. guidance.scales; those of the whole if it is none."""
-    inner = model
-    for table in tables:
-        field = inner.model_fields.get(table)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return list(model.model_fields)
-        inner = field.annotation
-    return [".".join([*tables, name]) for name in inner.model_fields]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
-from condbench.matrix import options_model
+from condbench.options import options_model, restore_options
 from condbench.probing import Prober, Question
 from condbench.registry import Registry
 from condbench.results import TOLERANCE, PlannedCell, Size
@@ -99,15 +99,15 @@ def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober:
     return resized.model_copy(update={"size": target})
 
 
-def _valid(model: type[BaseModel], options: Mapping[str, object]) -> bool:
+def _valid(model: type[BaseModel], options: Mapping[str, JsonValue]) -> bool:
     try:
-        model.model_validate(options)
+        restore_options(model, options)
     except ValidationError:
         return False
     return True
 
 
-def _step(model: type[BaseModel], options: Mapping[str, object], name: str) -> int:
+def _step(model: type[BaseModel], options: Mapping[str, JsonValue], name: str) -> int:
     """The smallest step that an option may be varied by."""
     start = int(str(options[name]))
     return next((step for step in _STEPS if _valid(model, {**options, name: start + step})), _STEPS[-1])

@@ -160,7 +160,7 @@ def train(
             break
         if len(taken) < len(snapshots) and progress >= snapshots[len(taken)]:
             taken.append(Snapshot(progress, spent, _averaged_state(model, steppers.values())))
-            start += time.perf_counter() - start - spent.seconds
+            start = time.perf_counter() - spent.seconds  # off the clock
         if time.perf_counter() - last_report > _REPORT_SECONDS:
             report(progress)
             last_report = time.perf_counter()
@@ -181,7 +181,7 @@ def train(
             counting_seconds += time.perf_counter() - start - spent.seconds
         elif compiled and phases not in warm:
             warm.add(phases)
-            start += time.perf_counter() - start - spent.seconds
+            start = time.perf_counter() - spent.seconds
         flops += flops_of[phases]
         samples += len(x)
         steps += 1

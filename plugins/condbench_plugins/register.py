@@ -21,7 +21,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.ar:build",
         options=f"{_OPTIONS}:ArOptions",
         summary="a transformer over learned discrete codes, one after the other",
-        offers=frozenset({"gates", "sequence"}),
+        offers=frozenset({"gates", "norms", "sequence"}),
         sizes=("width", "code_width"),
         paper="van den Oord et al. 2017, arXiv:1711.00937; masked: Chang et al. 2022, arXiv:2202.04200",
     )
@@ -39,7 +39,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.gan:build",
         options=f"{_OPTIONS}:GanOptions",
         summary="a generator against a discriminator",
-        offers=frozenset({"critic", "gates", "grid", "positions"}),
+        offers=frozenset({"critic", "gates", "grid", "norms", "positions"}),
         sizes=("width", "fine_width"),
         paper="Goodfellow et al. 2014, arXiv:1406.2661",
     )
@@ -48,7 +48,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.stylegan:build",
         options=f"{_OPTIONS}:StyleGanOptions",
         summary="a generator whose every layer is modulated by a mapped noise, against a discriminator",
-        offers=frozenset({"critic", "gates", "grid", "positions"}),
+        offers=frozenset({"critic", "gates", "grid", "norms", "positions"}),
         sizes=("width", "fine_width"),
         paper="Karras et al. 2019, arXiv:1812.04948; Karras et al. 2020, arXiv:1912.04958",
     )
@@ -57,7 +57,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.vae:build",
         options=f"{_OPTIONS}:VaeOptions",
         summary="an encoder and a decoder, trained on a bound of the likelihood",
-        offers=frozenset({"gates"}),
+        offers=frozenset({"gates", "norms"}),
         sizes=("width", "encoder_width"),
         paper="Kingma & Welling 2014, arXiv:1312.6114; Sohn et al. 2015 (conditional)",
     )
@@ -66,7 +66,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.diffusion:build",
         options=f"{_OPTIONS}:DiffusionOptions",
         summary="a denoiser at every noise level, sampled by an ODE solver",
-        offers=frozenset({"gates", "grid", "positions", "score"}),
+        offers=frozenset({"gates", "grid", "norms", "positions", "score"}),
         sizes=("width", "deep_width"),
         paper="Karras et al. 2022, arXiv:2206.00364",
     )
@@ -75,7 +75,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.flow:build",
         options=f"{_OPTIONS}:FlowOptions",
         summary="a velocity field from noise to data, learned by flow matching",
-        offers=frozenset({"gates", "grid", "positions", "score"}),
+        offers=frozenset({"gates", "grid", "norms", "positions", "score"}),
         sizes=("width", "deep_width"),
         paper="Lipman et al. 2023, arXiv:2210.02747",
     )
@@ -84,7 +84,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.latent_diffusion:build",
         options=f"{_OPTIONS}:LatentDiffusionOptions",
         summary="an autoencoder, and diffusion in its latent",
-        offers=frozenset({"gates", "grid", "positions", "score"}),
+        offers=frozenset({"gates", "grid", "norms", "positions", "score"}),
         sizes=("width", "vector_width"),
         paper="Rombach et al. 2022, arXiv:2112.10752",
     )
@@ -93,7 +93,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.dit:build",
         options=f"{_OPTIONS}:DitOptions",
         summary="diffusion by a transformer over patches",
-        offers=frozenset({"gates", "positions", "score", "sequence"}),
+        offers=frozenset({"gates", "norms", "positions", "score", "sequence"}),
         sizes=("width", "stem_width"),
         paper="Peebles & Xie 2023, arXiv:2212.09748",
     )
@@ -102,7 +102,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{package}.nf:build",
         options=f"{_OPTIONS}:NfOptions",
         summary="an invertible network from images to noise, trained on their exact density",
-        offers=frozenset({"gates"}),
+        offers=frozenset({"gates", "norms"}),
         sizes=("width", "fine_width"),
         paper="Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821",
     )
@@ -141,7 +141,7 @@ def condbench_register_conditioners() -> Iterable[ConditionerSpec]:
         name="adain",
         target=f"{package}.adain:make",
         summary="instance norm in every layer, with scale and shift from u",
-        needs=frozenset({"positions"}),
+        needs=frozenset({"norms", "positions"}),
         paper="Huang & Belongie 2017, arXiv:1703.06868",
     )
     yield ConditionerSpec(

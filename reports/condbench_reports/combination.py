@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from condbench.combinations import interval, unlike
 from condbench.results import CellResult, MetricRow, PlannedCell, State
-from condbench.specs import Better
-from condbench.statistics import over_seeds, scale_of
+from condbench.statistics import scale_of
 
 Status = State | Literal["not run yet"]
 
@@ -65,22 +65,12 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A column: a metric as its rows describe it."""
-
-    name: str
-    unit: str
-    better: Better
-    summary: str
-
-
-@dataclass(frozen=True)
 class Value:
     """A metric of a combination: the mean, on the metric's scale, over the seeds that have it.
 
-    ``low`` and ``high`` are the 95 % interval over several seeds, or the measured interval of the only one, which is
-    over its samples. ``n`` is the sample count if the seeds agree on it. ``note`` is what must stand beside the number,
-    e.g. that it is a bound.
+    ``low`` and ``high`` are the 95 % interval over several seeds, or the measured interval of the only one that was
+    planned, which is over its samples. ``n`` is the sample count and ``note`` what must stand beside the number, e.g.
+    that it is a bound, if the seeds agree on them.
     """
 
     mean: float
@@ -124,41 +114,53 @@ class Combination:
 
     @cached_property
     def values(self) -> dict[str, Value]:
-        """The metrics that have a value, by name: the means over the ok trials whose value is finite."""
+        """The metrics that have a value, by name: the means over the ok trials whose value is finite and comparable."""
         rows: dict[str, list[MetricRow]] = {}
         for result in self.finished:
             for row in result.metrics:
                 rows.setdefault(row.name, []).append(row)
-        return {name: value for name, found in rows.items() if (value := average(found)) is not None}
+        found = {name: average(group, len(self.trials)) for name, group in rows.items() if name not in self.unlike}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def unlike(self) -> dict[str, str]:
+        """The metrics whose values in the ok trials must not be averaged, and why, e.g. speeds of two processors."""
+        names = dict.fromkeys(row.name for result in self.finished for row in result.metrics)
+        return {name: why for name in names if (why := unlike(self.finished, name))}
 
     def value(self, metric: str) -> Value | None:
         """A metric's value; None if no ok trial has a finite one."""
         return self.values.get(metric)
+
+    def by_seed(self, metric: str) -> list[float]:
+        """The finite values of a metric, one of each ok trial that has it."""
+        rows = (row for result in self.finished if (row := result.metric(metric)) is not None)
+        return [value for row in rows if (value := _finite(row)) is not None]
 
     def why(self, metric: str) -> str:
         """Why there is no value of the metric: the trials' reasons, each once."""
         reasons = [trial.reason for trial in self.trials if trial.reason]
         rows = [row for result in self.finished if (row := result.metric(metric))]
         reasons += [row.reason or NOT_FINITE for row in rows if _finite(row) is None]
+        reasons += [self.unlike[metric]] if metric in self.unlike else []
         return "; ".join(dict.fromkeys(reasons))
 
 
-def average(rows: Sequence[MetricRow]) -> Value | None:
-    """A metric over the rows that have a finite value, a row per seed; None if none has."""
-    finite = [(row, value) for row in rows if (value := _finite(row)) is not None]
+def average(rows: Sequence[MetricRow], planned: int) -> Value | None:
+    """A metric over the rows that have a finite value, a row per seed of ``planned`` ones; None if none has."""
+    finite = [row for row in rows if _finite(row) is not None]
     if not finite:
         return None
-    first = finite[0][0]
-    counts = {row.n for row, _ in finite}
-    smallest = min((n for n in counts if n is not None), default=None)
-    over = over_seeds([value for _, value in finite], scale_of(first.name, first.unit), smallest)
+    first = finite[0]
+    over = interval(finite, scale_of(first.name, first.unit))
+    counts, notes = {row.n for row in finite}, {row.note for row in finite}
     return Value(
         mean=over.value,
         seeds=len(finite),
         n=counts.pop() if len(counts) == 1 else None,
-        low=first.low if len(finite) == 1 else over.low,
-        high=first.high if len(finite) == 1 else over.high,
-        note="; ".join(dict.fromkeys(row.note for row, _ in finite if row.note)),
+        low=first.low if planned == 1 else over.low,
+        high=first.high if planned == 1 else over.high,
+        note=notes.pop() if len(notes) == 1 else "",
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from condbench.combinations import Metric
 from condbench.results import Checkpoint, MetricRow
 from condbench_reports import formats
 from condbench_reports.chart import Chart, Point, draw
-from condbench_reports.combination import Combination, Metric, Value, average
+from condbench_reports.combination import Combination, Value, average
 from condbench_reports.matrix import Section
 
 
@@ -71,17 +72,20 @@ def curves(section: Section) -> Curves | None:
         for result in combination.finished:
             for row in (row for checkpoint in result.checkpoints for row in checkpoint.metrics):
                 metrics.setdefault(row.name, Metric(row.name, row.unit, row.better, row.summary))
-        earlier = [_stop([result.checkpoints[i] for result in combination.finished]) for i in range(min(counts))]
+        planned = len(combination.trials)
+        earlier = [
+            _stop([result.checkpoints[i] for result in combination.finished], planned) for i in range(min(counts))
+        ]
         rows.append(Curve(combination, (*earlier, _end(combination))))
     return Curves(tuple(sorted(shares)), tuple(metrics.values()), tuple(rows)) if rows else None
 
 
-def _stop(seeds: Sequence[Checkpoint]) -> Stop:
+def _stop(seeds: Sequence[Checkpoint], planned: int) -> Stop:
     """The mean over the seeds, whose checkpoints are at the same share of the budget."""
     found: dict[str, list[MetricRow]] = {}
     for row in (row for checkpoint in seeds for row in checkpoint.metrics):
         found.setdefault(row.name, []).append(row)
-    values = {name: value for name, group in found.items() if (value := average(group)) is not None}
+    values = {name: value for name, group in found.items() if (value := average(group, planned)) is not None}
     return Stop(fmean(checkpoint.flops for checkpoint in seeds), values)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from condbench.budget import Budget
+from condbench.combinations import Metric
 from condbench.results import Track
-from condbench.statistics import Estimate
+from condbench.statistics import Estimate, Standing
 from condbench.store import Run
-from condbench_reports.combination import TIMES, Metric, Value
+from condbench_reports.combination import TIMES, Value
 from condbench_reports.matrix import Section
 
 _SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
@@ -100,8 +101,25 @@ def constants(section: Section) -> str:
 def brackets(section: Section) -> str:
     """What the intervals are of, as a sentence: a single seed's say nothing of what another training would give."""
     if section.seeds > 1:
-        return "Figures are typical of the seeds that ended ok, brackets their 95 % intervals over seeds."
+        return (
+            "Figures are typical of the seeds that ended ok, brackets their 95 % intervals over seeds; where one seed "
+            "is left, or all agree, there is none."
+        )
     return "Brackets are 95 % intervals over the samples of one seed; they do not tell how much seeds differ."
+
+
+def unlike(section: Section) -> str:
+    """Which metrics do not compare across combinations, a sentence per reason; empty without any."""
+    by_reason: dict[str, list[str]] = {}
+    for metric, why in section.unlike.items():
+        by_reason.setdefault(why, []).append(metric)
+    return " ".join(f"Do not compare {', '.join(names)} across rows: {why}." for why, names in by_reason.items())
+
+
+def dominators(standing: Standing) -> str:
+    """What dominates a point of a front, one by name; empty on the front."""
+    found = standing.dominated_by
+    return f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}" if found else ""
 
 
 def waiting(section: Section) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from condbench_reports.combination import Metric
+from condbench.combinations import Metric
 
 _DEFINITIONS = {
     "fid": "Fréchet distance between Gaussians fitted to the features of samples and of real images (Heusel et al. "

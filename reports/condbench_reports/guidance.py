@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from condbench.combinations import Metric
 from condbench.results import MetricRow
-from condbench_reports.combination import Combination, Metric, Value, average
+from condbench_reports.combination import Combination, Value, average
 from condbench_reports.matrix import Section
 
 UNGUIDED = 1.0
@@ -62,7 +63,8 @@ def sweep(section: Section) -> Sweep | None:
         if guided:
             own = _own_scale(combination)
             main = {(name, own): value for name, value in combination.values.items() if (name, own) not in guided}
-            swept = {key: value for key, found in guided.items() if (value := average(found)) is not None}
+            planned = len(combination.trials)
+            swept = {key: value for key, found in guided.items() if (value := average(found, planned)) is not None}
             names = {name for name, _ in guided}
             rows.append(Guided(combination, swept | {key: value for key, value in main.items() if key[0] in names}))
     scales = sorted({scale for row in rows for _, scale in row.values})

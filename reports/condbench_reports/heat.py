@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
+from condbench.combinations import Metric
 from condbench_reports import formats
-from condbench_reports.combination import TIMES, Combination, Metric, Value
+from condbench_reports.combination import TIMES, Combination, Value
 from condbench_reports.matrix import Section
 from condbench_reports.scale import Scale
 
@@ -93,15 +94,16 @@ def _nature(combination: Combination, metric: Metric, value: Value) -> Iterator[
     if value.low is not None and value.high is not None:
         yield f"{formats.number(value.low, metric.unit)}\N{EN DASH}{formats.number(value.high, metric.unit)}"
     floor = combination.value(_FLOORS.get(metric.name, ""))
-    if floor is not None and floor.mean > 0:
+    if floor is not None and floor.mean > 0 and floor.n == value.n:
         yield f"{formats.number(value.mean / floor.mean)}{TIMES} floor"
 
 
 def _conditions(combination: Combination, metric: Metric) -> Iterator[str]:
     """What the number was measured under."""
     companion, words = _COMPANIONS.get(metric.name, ("", ""))
-    if (other := combination.value(companion)) is not None:
-        yield words.format(formats.number(other.mean))
     value = combination.value(metric.name)
+    if (other := combination.value(companion)) is not None:
+        fewer = metric.name in _FLOORS and value is not None and other.n is not None and other.n != value.n
+        yield words.format(formats.number(other.mean)) + (f" of n {other.n:,}" if fewer else "")
     if value is not None and value.n is not None and metric.name in _BIASED:
         yield f"n {value.n:,}"

@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from condbench.results import Table
+from condbench.statistics import EFFECTS
 from condbench.store import Run
 from condbench_reports import chart, conclusions, curves, formats, glossary, guidance, matrix, size, trade
 from condbench_reports.agreement import agreement
@@ -79,8 +80,9 @@ def render(run: Run) -> str:
             metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
             facts=facts(run),
             found=conclusions.conclusions(run),
-            effects=conclusions.EFFECTS,
+            effects=EFFECTS,
             more_seeds=conclusions.MORE_SEEDS,
+            about_fronts=conclusions.FRONTS,
             command=shlex.join(run.info.command),
             steps=STEPS,
             chart_size=(chart.WIDTH, chart.HEIGHT),
@@ -107,6 +109,8 @@ def _environment() -> jinja2.Environment:
         budget=formats.budget,
         brackets=formats.brackets,
         constants=formats.constants,
+        unlike=formats.unlike,
+        dominators=formats.dominators,
         waiting=formats.waiting,
         direction=formats.direction,
         definition=glossary.definition,

@@ -6,10 +6,12 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from condbench.combinations import Metric
+from condbench.statistics import EFFECTS
 from condbench.store import Run
 from condbench_reports import conclusions, curves, formats, guidance, matrix, size
 from condbench_reports.agreement import agreement
-from condbench_reports.combination import Combination, Metric, Trial, Value
+from condbench_reports.combination import Combination, Trial, Value
 from condbench_reports.conclusions import Conclusions
 from condbench_reports.curves import Curve, Curves
 from condbench_reports.facts import facts
@@ -87,7 +89,12 @@ def _figure(combination: Combination, metric: Metric) -> str:
 
 
 def _leaderboard(section: Section) -> Iterator[str]:
-    for sentence in (formats.brackets(section), formats.constants(section), *agreement(section)):
+    for sentence in (
+        formats.brackets(section),
+        formats.constants(section),
+        formats.unlike(section),
+        *agreement(section),
+    ):
         if sentence:
             yield from (_text(sentence), "")
     columns = ["backbone", "conditioner", "state", *(_column(section, metric) for metric in section.columns)]
@@ -161,40 +168,53 @@ def _stops(row: Curve, metric: Metric, count: int) -> Iterator[str]:
 
 
 def _conclusions(found: Conclusions) -> Iterator[str]:
-    if not found.ranked:
+    if found.alone:
         yield from ("", conclusions.MORE_SEEDS)
     for comparison in found.ranked:
         held = sum(pair.winner is not None for pair in comparison.pairs)
-        yield from ("", f"### Ranks by {comparison.metric.name}", "")
-        yield f"{held} of {len(comparison.pairs)} differences hold, after Holm's correction over all of them."
+        yield from ("", f"### Ranks by {comparison.metric.name}")
+        if comparison.pairs:
+            yield ""
+            yield f"{held} of {len(comparison.pairs)} differences hold, after Holm's correction over all of them."
         for ranking in comparison.rankings:
             rows = [
                 [
                     f"{rank.first}" if rank.first == rank.last else f"{rank.first} to {rank.last}",
                     rank.name,
                     formats.estimate(rank.value),
+                    str(rank.value.seeds),
                     ", ".join(rank.better_than),
                 ]
                 for rank in ranking.ranks
             ]
             yield ""
-            yield from _table(["ranks", ranking.group, comparison.metric.name, "better for sure than"], rows, 4)
+            yield from _table(
+                ["ranks", ranking.group, comparison.metric.name, "seeds", "better for sure than"], rows, 5
+            )
+        for sentence in comparison.not_compared:
+            yield from ("", _text(sentence))
     for comparison, analysis in found.analysed:
         result = analysis.result
         assert result is not None
         yield from ("", f"### What {comparison.metric.name} is due to on {_text(analysis.dataset)}", "")
-        shares = [[s.source, f"{s.value:.0%} [{s.low:.0%}, {s.high:.0%}]"] for s in result.shares]
-        yield from _table(["source", "share of variance"], shares, numbers_from=1)
+        shares = [
+            [s.source, f"{s.value:.0%} [{s.low:.0%}, {s.high:.0%}]", "" if s.p is None else f"{s.p:.2g}"]
+            for s in result.shares
+        ]
+        yield from _table(["source", "share of variance", "p"], shares, numbers_from=1)
         yield ""
-        effect = f"{conclusions.EFFECTS[result.scale]} against its backbones' mean"
+        effect = f"{EFFECTS[result.scale]} against its backbones' mean"
         rows = [[e.conditioner, formats.estimate(e), str(e.backbones)] for e in result.effects]
         yield from _table(["conditioner", effect, "backbones"], rows, numbers_from=1)
-        for note in result.notes:
+        for note in (*result.notes, *([analysis.seeds.in_words] if analysis.seeds else ())):
             yield from ("", note)
+    for sentence in found.untold:
+        yield from ("", _text(sentence))
     for one in found.fronts:
         yield from ("", f"### Front: {one.metrics[0]} against {one.metrics[1]} on {_text(one.dataset)}", "")
-        rows = [[standing.name, *map(formats.number, standing.at)] for standing in one.best]
-        yield from _table(["combination", *one.metrics], rows, numbers_from=1)
+        yield from (conclusions.FRONTS, "")
+        rows = [[s.name, *map(formats.number, s.at), formats.dominators(s)] for s in one.standings]
+        yield from _table(["combination", *one.metrics, "dominated by"], rows, numbers_from=1)
 
 
 def _note(value: Value) -> str:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from condbench.budget import Budget
-from condbench.combinations import KEY_METRICS
+from condbench.combinations import KEY_METRICS, Metric, unlike
 from condbench.results import MetricRow, Track, labels
 from condbench.store import Run
-from condbench_reports.combination import NOT_FINITE, Combination, Metric, Status, Trial, Value
+from condbench_reports.combination import NOT_FINITE, Combination, Status, Trial, Value
 
 SIZE_METRICS = ("parameters", "flops_per_image")
 
@@ -66,7 +66,16 @@ class Section:
         for trial in self.trials:
             for row in trial.unmeasured:
                 found.setdefault((row.name, row.reason or NOT_FINITE), []).append(trial)
+        for combination in self.combinations:
+            for metric, why in combination.unlike.items():
+                found.setdefault((metric, why), []).extend(t for t in combination.trials if t.status == "ok")
         return tuple(Gap(metric, reason, tuple(trials)) for (metric, reason), trials in found.items())
+
+    @cached_property
+    def unlike(self) -> dict[str, str]:
+        """The metrics whose values must not be compared across combinations, and why, e.g. speeds of two processors."""
+        finished = [result for combination in self.combinations for result in combination.finished]
+        return {metric.name: why for metric in self.metrics if (why := unlike(finished, metric.name))}
 
     @property
     def waiting(self) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from condbench_reports.combination import Metric
+from condbench.combinations import Metric
 
 STEPS = 10
 

@@ -11,14 +11,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from condbench.conditioning import Condition, Conditioned, Conditioner, Site, sites
+from condbench.errors import UserError
 from condbench.registry import installed, resolve
+from condbench_plugins.conditioners.adain import AdaIn, AdaInConditioner
 from condbench_plugins.conditioners.cross_attention import CrossAttention
 from condbench_plugins.conditioners.film import Film
 from condbench_plugins.conditioners.label_embedding import AddEmbedding
 from tests.toys import CLASSES, TASK, build_conv, make_encoder
 
 SPECS = {name: installed().conditioners.get(name).spec for name in installed().conditioners.names()}
-NAMES = [name for name, spec in SPECS.items() if spec.needs <= {"positions"}]  # what the convolutional toy offers
+NAMES = [name for name, spec in SPECS.items() if spec.needs <= {"norms", "positions"}]  # as the toy offers
 DENSE = [name for name in NAMES if SPECS[name].uses_encoder]
 
 
@@ -116,6 +118,26 @@ def test_adain_normalises_each_channel_of_each_sample() -> None:
     out = site(h, make_encoder()(batch(4)[1]))
     torch.testing.assert_close(out.mean((2, 3)), torch.zeros(4, 8), atol=1e-5, rtol=0)
     torch.testing.assert_close(out.var((2, 3), correction=0), torch.ones(4, 8), atol=1e-3, rtol=0)
+
+
+def test_adain_brings_no_norm_where_there_is_none() -> None:
+    """A critic has none; with one it would be another network, whatever u says."""
+    conditioner = AdaInConditioner()
+    with_norm, without = Site(8, norm=nn.GroupNorm(1, 8)), Site(8)
+    assert type(conditioner.adapter(with_norm, 16)) is AdaIn
+    assert type(conditioner.adapter(without, 16)) is Film
+
+
+def test_a_causal_site_refuses_what_mixes_positions() -> None:
+    causal = Site(8, dim=-1, mixable=False)
+    causal.fill(Film(8, 16))
+    with pytest.raises(UserError, match="AdaIn mixes positions"):
+        causal.fill(AdaIn(8, 16))
+
+
+def test_a_model_per_label_has_nothing_to_lean_away_from() -> None:
+    lifted = lift("label-sampling")
+    assert all(model.guidance is None for model in lifted.models)
 
 
 def test_label_sampling_routes_each_label_to_its_own_model() -> None:

@@ -57,6 +57,8 @@ class FakeProber:
             seconds_per_sample=0.01,
             latency_seconds=4.0,
             measuring_seconds=2.0 if question.measure else 0.0,
+            again_seconds=0.5 if question.measure else 0.0,
+            guidable=question.planned.cell.backbone.name == "gan",
         )
 
 
@@ -64,6 +66,19 @@ def life(flops: float) -> float:
     """By hand: how long one of the fake's lives takes with 200 samples."""
     training = 0.25 * flops / 1e9 * 0.1 + 0.75 * flops / 2e9 * 0.05
     return 3 + 1 + (0.2 - 0.1) + (0.1 - 0.05) + 200 * 0.01 + 4 + 2 + training
+
+
+def test_what_is_sampled_and_measured_again_is_paid_for() -> None:
+    again = {"guidance": {"scales": [0.0, 3.0]}, "checkpoints": {"shares": [0.5]}, "redraws": {"count": 3}}
+    wanted = {"backbones": ["vae", "gan"], "conditioners": ["film"]}
+    with_them, without = (
+        measure_costs(plan(changed(load_suite("smoke"), wanted | more), installed(), None), [FakeProber()], print)  # type: ignore[list-item]
+        for more in (again, {})
+    )
+    sampling, measuring = 200 * 0.01, 0.5
+    more = {name: with_them[name].fixed - without[name].fixed for name in without}
+    assert more["mnist10k.vae.film.s0"] == pytest.approx(4 * (sampling + measuring))
+    assert more["mnist10k.gan.film.s0"] == pytest.approx(4 * (sampling + measuring) + 2 * (2 * sampling + measuring))
 
 
 @given(minutes=st.floats(2, 1000))

@@ -12,7 +12,7 @@ import pytest
 from condbench.budget import Budget
 from condbench.cli.compare import compare
 from condbench.errors import NotComparable, UserError
-from condbench.results import CellResult, PlannedCell
+from condbench.results import CellResult, MetricRow, PlannedCell
 from condbench.store import Run
 from tests.made_runs import Make, planned, result, rows
 
@@ -123,16 +123,16 @@ def test_what_was_made_otherwise_is_never_compared(
     two: tuple[str, str], make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan, results = cells(seed=3)
-    fewer = results[0].metrics[0].model_copy(update={"n": 500})
+    settings = plan[0].provenance.settings
     changes = {
         "the data differ": {"data": "other"},
         "the weights that fid is measured with differ": {"assets": {"condbench:fid": "other"}},
-        "the tracks differ": {"settings": plan[0].provenance.settings.model_copy(update={"track": "same-size"})},
+        "the tracks differ": {"settings": settings.model_copy(update={"track": "same-size"})},
+        "the sample counts differ": {"settings": settings.model_copy(update={"samples": 500})},
     }
     runs = {"the budgets differ": cells(seed=3, budget=Budget(flops=1e12))}
     for why, change in changes.items():
         runs[why] = plan, elsewhere(results, change)
-    runs["the sample counts differ"] = plan, [r.model_copy(update={"metrics": (fewer,)}) for r in results]
     for why, made in runs.items():
         run = make_run(*made)
         with pytest.raises(NotComparable, match=why):
@@ -142,8 +142,61 @@ def test_what_was_made_otherwise_is_never_compared(
     compare(two[0], str(run.path))
     out = capsys.readouterr().out
     assert "B differs: processor was Example Processor @ 2.0 GHz, is new" in out
-    assert "the processors differ: Example Processor @ 2.0 GHz here, new there" in out, "speeds are of a machine"
+    assert "the processors differ: Example Processor @ 2.0 GHz and new" in out, "speeds are of a machine"
     assert "P(B is better)" in out, "FID is not"
+
+
+@pytest.mark.parametrize("metric", ["peak_memory", "model_flop_utilisation", "training_seconds"])
+def test_what_is_of_a_machine_is_not_compared_across_machines(
+    two: tuple[str, str], make_run: Make, metric: str
+) -> None:
+    plan, results = cells(seed=3)
+    run = make_run(plan, elsewhere(results, {"processor": "new"}))
+    with pytest.raises(NotComparable, match="the processors differ"):
+        compare(two[0], str(run.path), metric=[metric])
+
+
+def test_the_worst_labels_own_counts_and_a_seed_without_a_value_keep_nothing_out(
+    make_run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which label is worst, and so how many samples it has, differs by seed; a metric may fail on one of them."""
+    plan, _ = cells()
+    made = [
+        result(
+            line,
+            [
+                MetricRow(
+                    name="label_accuracy_worst", value=0.5 + seed / 100, unit="share", better="higher", n=190 + seed
+                )
+            ],
+        )
+        for seed, line in enumerate(plan)
+    ]
+    row = made[0].metrics[0].model_copy(update={"value": None, "n": None, "reason": "too few"})
+    made[0] = made[0].model_copy(update={"metrics": (row,)})
+    compare(str(make_run(plan, made).path), metric=["label_accuracy_worst"])
+    out = capsys.readouterr().out
+    assert "Not compared" not in out and "What logit label_accuracy_worst is due to" in out
+
+
+def test_what_pairs_refuse_is_not_pooled_either(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table whose second half was made on another processor: its FIDs are analysed, its speeds are not."""
+    plan, results = cells()
+    half = len(results) // 2
+    run = make_run(plan, [*results[:half], *elsewhere(results[half:], {"processor": "new"})])
+    compare(str(run.path), metric=["fid", "sampling_throughput"])
+    out = capsys.readouterr().out
+    assert "What log fid is due to on mnist10k (30 trainings" in out
+    assert "What sampling_throughput is due to on mnist10k cannot be said: the processors differ" in out
+
+
+def test_what_differs_is_looked_for_in_every_seed(
+    two: tuple[str, str], make_run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, results = cells(seed=3)
+    last = [r if r.provenance.cell.seed < 4 else elsewhere([r], {"processor": "new"})[0] for r in results]
+    compare(two[0], str(make_run(plan, last).path), metric=["fid"])
+    assert "B differs: processor was Example Processor @ 2.0 GHz, is new" in capsys.readouterr().out
 
 
 def elsewhere(results: list[CellResult], change: dict[str, object]) -> list[CellResult]:

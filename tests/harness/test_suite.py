@@ -46,6 +46,6 @@ def test_a_budget_may_be_a_table(tmp_path: Path) -> None:
 
 def test_every_key_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) | {"guidance", "checkpoints"}
+    documented = set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE)) | {"guidance", "checkpoints", "redraws"}
     assert documented == set(Suite.model_fields)
     assert all(f"{key} = " in page for key in (*GuidanceSweep.model_fields, *Checkpoints.model_fields))

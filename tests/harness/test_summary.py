@@ -8,7 +8,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from condbench.cli.matrices import print_matrices
+from condbench.cli.matrices import _matrix, print_matrices
 from condbench.cli.tables import print_summary
 from condbench.results import CellResult
 from tests.made_runs import ALL_BACKBONES, ALL_CONDITIONERS, choice, large_matrix, planned, result, rows
@@ -47,6 +47,25 @@ def test_a_matrix_names_what_is_missing_and_averages_seeds() -> None:
     assert table[3:6] == [["film", "1.41"], ["0.0173-116", "!"], ["none", "-", "-"]]
 
 
+def test_bold_is_what_may_be_the_best_and_with_one_seed_the_best_value() -> None:
+    """Over seeds film and hyper are tied and none is worse for sure; one seed cannot tell ties."""
+    fids = {"film": (1.0, 1.2, 1.1), "hyper": (1.05, 1.25, 1.1), "none": (9.0, 9.1, 9.3)}
+    lines = [planned("flow", name, seed=seed) for name in fids for seed in range(3)]
+    results = [result(line, rows(fids[line.cell.conditioner.name][line.cell.seed], 0.8, 9.0)) for line in lines]
+    several = _matrix(results, "fid")
+    assert several is not None and several.best == {("film", "flow"), ("hyper", "flow")}
+    assert "Bold is what may be the best of its backbone" in "".join(drawn(results, 80))
+    first = [one for one in results if one.provenance.cell.seed == 0]
+    alone = _matrix(first, "fid")
+    assert alone is not None and alone.best == {("film", "flow")}
+    assert "which with one seed may be luck" in "".join(drawn(first, 100))
+
+
+def test_a_floor_at_another_count_does_not_stand_beside() -> None:
+    fewer = [row.model_copy(update={"n": 500}) if row.name == "fid_floor" else row for row in rows(1.0, 0.8, 9.0)]
+    assert "floor" not in drawn([result(planned(), fewer)], 80)[0]
+
+
 def test_two_plugins_of_one_name_have_columns_of_their_own() -> None:
     theirs = choice("flow").model_copy(update={"distribution": "acme"})
     results = [result(planned(one), rows(fid, 0.8, 9.0)) for one, fid in ((choice("flow"), 1.0), (theirs, 2.0))]
@@ -73,6 +92,25 @@ def test_seeds_share_a_line_whose_figures_have_intervals(capsys: pytest.CaptureF
     assert flow[3:6] == ["4", "3 ok, 1 lost", "2.19 [1.75, 2.75]"] and flow[-1] == "killed"
     assert flow[7] == "0.8", "seeds that agree to the last digit do not tell how much seeds differ"
     assert gan[3:6] == ["1", "ok", "3"] and gan[7] == "0.7 [0.682, 0.717]"
+
+
+def test_what_is_left_of_several_seeds_has_no_bracket(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own would be over samples, among others that are over seeds."""
+    lines = [planned(seed=seed) for seed in range(3)]
+    lost = [result(line, state="lost", reason="killed") for line in lines[1:]]
+    print_summary([result(lines[0], rows(2.0, 0.8, 9.0)), *lost])
+    _, flow = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert flow[7] == "0.8"
+
+
+def test_seeds_of_two_processors_have_no_mean_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [planned(seed=seed) for seed in range(2)]
+    results = [result(line, rows(2.0 + line.cell.seed, 0.8, 9.0 + line.cell.seed)) for line in lines]
+    other = results[1].provenance.model_copy(update={"processor": "new"})
+    print_summary([results[0], results[1].model_copy(update={"provenance": other})])
+    header, flow = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    found = dict(zip(header, flow, strict=True))
+    assert found["sampling_throughput"] == "-" and found["fid"].startswith("2.45 [")
 
 
 def test_a_terminal_gets_matrices_of_many_cells_and_the_reasons(

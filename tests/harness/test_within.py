@@ -22,6 +22,9 @@ metrics = ["label_accuracy"]
 [checkpoints]
 shares = [0.25, 0.5]
 metrics = ["label_accuracy"]
+[redraws]
+count = 2
+metrics = ["label_accuracy"]
 """
 
 
@@ -78,7 +81,11 @@ def test_one_trained_cell_is_sampled_at_every_scale_and_as_it_was_on_its_way(con
     for result in (film, none):
         assert [round(earlier.progress, 1) for earlier in result.checkpoints] == [0.3, 0.5], "at the next whole step"
         assert [{row.name for row in earlier.metrics} for earlier in result.checkpoints] == [{"label_accuracy"}] * 2
+        assert [redraw.seed for redraw in result.redraws] == [1, 2]
+    values = {row.value for rows in (film.metrics, *(r.metrics for r in film.redraws)) for row in rows if row.table}
+    assert len(values) > 1, "from other noise"
     table = Run(condbench.cwd / "run").table()
+    assert sorted(table.redraw.dropna().unique()) == [0, 1, 2]
     assert sorted(table.progress.dropna().unique().round(1)) == [0.3, 0.5]
     condbench("sample", "run/cells/mnist10k.flow.film.s0", "--guidance", "2", "--count", "4", "--out", "two.png")
     condbench("sample", "run/cells/mnist10k.flow.none.s0", "--guidance", "2", "--out", "two.png", code=2)

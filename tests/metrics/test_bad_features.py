@@ -61,12 +61,3 @@ def test_features_of_a_real_split_are_computed_once_by_all_processes(
     monkeypatch.setattr(features, "run", lambda *_: pytest.fail("computed again"))
     another = evaluation_of(digits.test.x)
     assert torch.equal(features.of_real(another, features.shipped(another), "test"), found)
-
-
-@pytest.mark.parametrize("count, total", [(5, 100), (100, 5), (1, 3), (7, 7), (0, 4)])
-def test_positions_are_spread_over_the_whole(count: int, total: int) -> None:
-    positions = features.spread(count, total)
-    assert len(positions) == min(count, total) == len(set(positions))
-    assert all(0 <= position < total for position in positions)
-    if min(count, total) > 1:
-        assert (positions[0], positions[-1]) == (0, total - 1)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from condbench.data import Dataset
+from condbench.data import Dataset, Split, spread
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.specs import Domain
 from condbench_plugins.metrics import fid
@@ -100,13 +100,24 @@ def test_orders_what_a_reader_would(digits: Dataset, evaluation_of: MakeEvaluati
 def test_floor_is_the_fid_of_real_test_images(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
     noise = np.zeros((500, 1, 28, 28), np.uint8)
     floor = fid.measure_floor(evaluation_of(noise))
-    assert floor.n == 500
-    assert floor.value == pytest.approx(fid.measure(evaluation_of(digits.test.x[:500])).value, rel=1e-9)
+    assert floor.n == 500 and not floor.note
+    some = digits.test.x[spread(500, len(digits.test))]
+    assert floor.value == pytest.approx(fid.measure(evaluation_of(some)).value, rel=1e-9)
+
+
+def test_the_floor_of_a_sorted_test_split_is_as_good(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
+    order = np.argsort(digits.test.u[0], kind="stable")
+    by_label = replace(digits, test=Split(digits.test.x[order], (digits.test.u[0][order],)))
+    noise = np.zeros((500, 1, 28, 28), np.uint8)
+    mixed, ordered = (fid.measure_floor(evaluation_of(noise, dataset=data)).value for data in (digits, by_label))
+    assert ordered == pytest.approx(mixed, rel=0.3), "of two labels only it would be ten times that"
 
 
 def test_floor_says_when_the_test_split_is_smaller(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
     many = np.zeros((3000, 1, 28, 28), np.uint8)
-    assert fid.measure_floor(evaluation_of(many)).n == len(digits.test)
+    floor = fid.measure_floor(evaluation_of(many))
+    assert floor.n == len(digits.test)
+    assert floor.note == "of all 1,996 test images, which are fewer than the 3,000 samples"
 
 
 def test_features_vary_by_100_over_the_train_split(digits: Dataset, evaluation_of: MakeEvaluation) -> None:

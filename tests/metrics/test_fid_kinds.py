@@ -134,7 +134,7 @@ def test_intra_fid_sees_wrong_labels_where_fid_does_not(digits: Dataset, evaluat
 def test_intra_fid_says_how_many_samples_it_needs(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
     with pytest.raises(Unavailable, match=r"10 of 10 labels have too few samples, .* at least 129 of each label"):
         intra_fid.measure(evaluation_of(digits.test.x[:500]))
-    with pytest.raises(Unavailable, match="labels must be whole numbers from 0 to 9"):
+    with pytest.raises(Unavailable, match="labels must be from 0 to 9; these go from 1 to 10"):
         intra_fid.measure(evaluation_of(digits.test.x, digits.test.u[0] + 1))
     with pytest.raises(Unavailable, match="1996 samples with 5 labels"):
         intra_fid.measure(evaluation_of(digits.test.x, digits.test.u[0][:5]))

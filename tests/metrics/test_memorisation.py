@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from condbench.data import Dataset
 from condbench.evaluation import Evaluation
+from condbench.statistics import newcombe
 from condbench_plugins.metrics import memorisation
 from condbench_plugins.metrics.neighbours import nearest_distances
 
@@ -63,7 +64,7 @@ def test_the_probability_is_the_share_of_pairs(one: list[int], other: list[int])
     expected = np.mean([(a < b) + (a == b) / 2 for a in one for b in other])
     found = memorisation.probability_smaller(np.array(one, float), np.array(other, float))
     assert found == pytest.approx(expected)
-    low, high = memorisation.interval(found, len(one), len(other))
+    low, high = newcombe(found, len(one), len(other), 1.96)
     assert 0 <= low <= found <= high <= 1
     assert low < high
 
@@ -75,6 +76,6 @@ def test_the_interval_holds_the_true_probability_as_often_as_it_says(shift: floa
     held = 0
     for _ in range(1000):
         value = memorisation.probability_smaller(rng.normal(-shift, 1, 40), rng.normal(0, 1, 60))
-        low, high = memorisation.interval(value, 40, 60)
+        low, high = newcombe(value, 40, 60, 1.96)
         held += low <= truth <= high
     assert 0.92 <= held / 1000 <= 0.99

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 from condbench_reports import markdown
 from condbench_reports.conclusions import conclusions
 from condbench_reports.html import render
@@ -34,6 +37,12 @@ def test_a_run_with_seeds_is_ranked_and_its_differences_divided_up(make_run: Mak
     for text in (render(run), markdown.render(run)):
         assert "What may be concluded" in text and "4 of 4 differences hold" in text
         assert "against its backbones" in text and "Front: fid against sampling" in text
+        assert "read the ranks before calling one better" in text
+    page = markdown.render(run)
+    assert "| ranks | conditioners on flow | fid | seeds | better for sure than |" in page
+    assert "| source | share of variance | p |" in page
+    assert "| combination | fid | sampling_throughput | dominated by |" in page
+    assert re.search(r"\| flow \S none \| 8\.0\d \| 100 \| flow \S film and 1 more \|", page)
 
 
 def test_one_seed_ranks_nothing_and_says_what_would(make_run: Make) -> None:
@@ -44,6 +53,45 @@ def test_one_seed_ranks_nothing_and_says_what_would(make_run: Make) -> None:
     assert found is not None and not found.ranked
     for text in (render(run), markdown.render(run)):
         assert "--seeds 5" in text
+
+
+def test_what_cannot_be_said_is_said_why(make_run: Make) -> None:
+    """gan was trained elsewhere, and one of its cells lost all seeds but one."""
+    plan, results = [], []
+    for (backbone, conditioner), fid in FIDS.items():
+        for seed, factor in enumerate((0.97, 1.0, 1.04)):
+            line = planned(backbone, conditioner, seed=seed)
+            plan.append(line)
+            if (backbone, conditioner) == ("gan", "none") and seed:
+                results.append(result(line, state="diverged", reason="no"))
+                continue
+            made = result(line, rows(fid * factor, 0.9, SPEEDS[backbone] * factor))
+            where = made.provenance.model_copy(update={"processor": "new" if backbone == "gan" else "old"})
+            results.append(made.model_copy(update={"provenance": where}))
+    run = make_run(plan, results)
+    for text in (unescape(render(run)), markdown.render(run).replace("\\", "")):
+        assert "one seed does not tell how much seeds differ, run e.g. `--seeds 5`." in text
+        assert re.search(r"Not compared: flow \S film against gan \S film: the processors differ", text)
+        assert (
+            "What sampling_throughput is due to on mnist10k cannot be said: the processors differ: old and new." in text
+        )
+        assert "There is no front of fid against sampling_throughput on mnist10k: the processors differ" in text
+        assert "Front: fid against sampling" not in text and "No combination has more than one seed" not in text
+
+
+def test_a_metric_in_which_no_pair_compares_is_said_too(make_run: Make) -> None:
+    """Two conditioners, each on a processor of its own: their FIDs are ranked, their speeds cannot be."""
+    plan = [planned(conditioner=name, seed=seed) for name in ("film", "none") for seed in range(2)]
+    results = []
+    for index, line in enumerate(plan):
+        made = result(line, rows(1.0 + index, 0.9, 100.0 + index))
+        where = made.provenance.model_copy(update={"processor": line.cell.conditioner.name})
+        results.append(made.model_copy(update={"provenance": where}))
+    run = make_run(plan, results)
+    for text in (unescape(render(run)), markdown.render(run)):
+        _, found, said = text.partition("Ranks by sampling")
+        assert found and re.search(r"Not compared: flow \S film against flow \S none: the processors differ", said)
+        assert "0 of 0" not in said
 
 
 def test_a_run_of_one_combination_concludes_nothing(make_run: Make) -> None:

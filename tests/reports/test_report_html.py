@@ -117,6 +117,12 @@ def test_a_floor_that_is_not_the_same_everywhere_stands_in_each_tile(make_run: M
     assert "in every tile: n 1,996" in page
 
 
+def test_a_floor_at_another_count_is_no_measure(make_run: Make) -> None:
+    fewer = [row.model_copy(update={"n": 500}) if row.name == "fid_floor" else row for row in rows(2.84, 0.8, 9.0)]
+    (fid, *_) = heat_tiles(render(make_run([planned()], [result(planned(), fewer)])))
+    assert fid[1] == "2.84floor 0.142 of n 500 n 1,996"
+
+
 def test_the_page_loads_nothing(full_run: Run) -> None:
     page = render(full_run)
     reader = Reader(page)
@@ -145,7 +151,7 @@ def test_every_link_within_the_page_has_its_target(full_run: Run) -> None:
 def test_strings_from_outside_are_text_and_never_markup(make_run: Make) -> None:
     backbone = choice(HOSTILE, width=HOSTILE)
     line = planned(backbone=backbone, conditioner=HOSTILE, dataset=HOSTILE).model_copy(update={"name": "cell"})
-    broken = PluginState(distribution=HOSTILE, version=HOSTILE, entry_point=HOSTILE, state="quarantined", error=HOSTILE)
+    broken = PluginState(distribution=HOSTILE, version=HOSTILE, entry_point=HOSTILE, state="broken", error=HOSTILE)
     run = make_run(
         [line],
         [result(line, state="failed", reason=HOSTILE)],

@@ -1,17 +1,19 @@
+"""What reports show, before they look like anything: sections, values over seeds, sizes, numbers in words."""
+
 from __future__ import annotations
 
 import pytest
 
 from condbench.budget import Budget
+from condbench.combinations import Metric
 from condbench.results import Distribution, MetricRow
 from condbench.statistics import over_seeds
 from condbench.store import Run
-from condbench_reports import chart as drawing
-from condbench_reports import curves, formats, guidance, matrix, size, trade
-from condbench_reports.combination import Metric, Value
+from condbench_reports import formats, matrix, size
+from condbench_reports.combination import Value
 from condbench_reports.facts import facts
 from condbench_reports.scale import STEPS, Scale
-from tests.made_runs import Make, bits, checkpoint, choice, guided, planned, result, rows, solved
+from tests.made_runs import Make, bits, choice, planned, result, rows, solved
 
 
 def test_every_planned_cell_is_in_the_matrix_with_its_state(full_run: Run) -> None:
@@ -112,13 +114,47 @@ def test_key_metrics_lead_the_columns_and_what_is_the_same_everywhere_has_none(m
     )
 
 
-def test_notes_are_kept_and_each_is_named_once(make_run: Make) -> None:
+@pytest.mark.parametrize(("last", "note"), [("lower bound (ELBO)", "lower bound (ELBO)"), ("label 3", "")])
+def test_a_note_is_kept_where_all_seeds_agree(make_run: Make, last: str, note: str) -> None:
     lines = [planned(seed=seed) for seed in range(3)]
-    notes = ("lower bound (ELBO)", "lower bound (ELBO)", "exact")
-    results = [result(line, [bits(1.2, note)]) for line, note in zip(lines, notes, strict=True)]
-    (section,) = matrix.sections(make_run(lines, results))
+    results = [result(line, [bits(1.2, "lower bound (ELBO)")]) for line in lines[:2]]
+    (section,) = matrix.sections(make_run(lines, [*results, result(lines[2], [bits(1.2, last)])]))
     value = section.combinations[0].value("bits_per_dimension")
-    assert value is not None and value.note == "lower bound (ELBO); exact"
+    assert value is not None and value.note == note
+
+
+def test_what_is_left_of_several_seeds_has_no_interval(make_run: Make) -> None:
+    """Its own would be over samples, where the others' are over seeds."""
+    lines = [planned(seed=seed) for seed in range(2)]
+    run = make_run(lines, [result(lines[0], rows(2.0, 0.8, 9.0)), result(lines[1], state="diverged")])
+    accuracy = matrix.sections(run)[0].combinations[0].value("label_accuracy")
+    assert accuracy is not None and (accuracy.mean, accuracy.low, accuracy.high) == (0.8, None, None)
+
+
+def test_seeds_of_two_processors_have_no_mean_speed_and_the_reason_is_listed(make_run: Make) -> None:
+    lines = [planned(seed=seed) for seed in range(2)]
+    results = [result(line, rows(2.0 + line.cell.seed, 0.8, 9.0)) for line in lines]
+    other = results[1].provenance.model_copy(update={"processor": "new"})
+    run = make_run(lines, [results[0], results[1].model_copy(update={"provenance": other})])
+    (section,) = matrix.sections(run)
+    (combination,) = section.combinations
+    why = "the processors differ: Example Processor @ 2.0 GHz and new"
+    assert combination.value("sampling_throughput") is None and combination.why("sampling_throughput") == why
+    assert combination.value("fid") is not None
+    assert {gap.metric for gap in section.gaps if gap.reason == why} >= {"sampling_throughput", "peak_memory"}
+
+
+def test_rows_of_two_processors_are_not_to_be_compared_by_speed(make_run: Make) -> None:
+    lines = [planned(conditioner=name) for name in ("film", "none")]
+    results = [result(line, rows(2.0, 0.8, 9.0)) for line in lines]
+    other = results[1].provenance.model_copy(update={"processor": "new"})
+    run = make_run(lines, [results[0], results[1].model_copy(update={"provenance": other})])
+    (section,) = matrix.sections(run)
+    sentence = formats.unlike(section)
+    assert sentence == (
+        "Do not compare sampling_throughput, training_throughput, training_seconds, matrix_rate, "
+        "model_flop_utilisation, peak_memory across rows: the processors differ: Example Processor @ 2.0 GHz and new."
+    )
 
 
 def test_a_note_stands_in_the_sentence_of_what_is_the_same_everywhere(make_run: Make) -> None:
@@ -177,75 +213,6 @@ def test_what_is_added_is_not_said_without_a_cell_to_compare_with(make_run: Make
     (section,) = matrix.sections(run)
     assert size.added(section, section.combinations[1], "parameters") == ""
     assert list(size.explanation(section)) == []
-
-
-def test_the_unguided_value_is_the_main_tables_and_stands_at_scale_1(make_run: Make) -> None:
-    line = planned()
-    swept = [guided(0.0, 9.0, 0.1), guided(2.0, 0.9, 0.97)]
-    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 100.0), sweep=swept)]))
-    found = guidance.sweep(section)
-    assert found is not None and found.scales == (0.0, 1.0, 2.0)
-    (row,) = found.rows
-    fids = [value.mean for scale in found.scales if (value := row.at("fid", scale)) is not None]
-    assert fids == [9.0, 2.0, 0.9]
-    assert [row.best(metric) for metric in found.metrics] == [2.0, 2.0]
-    assert row.at("sampling_throughput", 1.0) is None, "only what was measured at the other scales too"
-    value = section.combinations[0].value("fid")
-    assert value is not None and value.mean == 2.0, "the main table stays unguided"
-
-
-def test_a_cell_whose_own_option_guides_it_does_not_pass_for_unguided(make_run: Make) -> None:
-    line = planned(choice("flow", guidance=1.5))
-    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0), sweep=[guided(3.0, 3.0, 0.9)])]))
-    found = guidance.sweep(section)
-    assert found is not None and found.scales == (1.5, 3.0)
-
-
-def test_lines_run_through_their_scales_and_the_better_is_lower_right(make_run: Make) -> None:
-    line = planned()
-    swept = [guided(4.0, 4.0, 0.99), guided(2.0, 1.0, 0.9)]
-    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0), sweep=swept)]))
-    found = guidance.sweep(section)
-    assert found is not None
-    (chart,) = trade.charts(found)
-    first, second, third = chart.lines[0].dots
-    assert (first.hollow, second.hollow, third.hollow) == (True, False, False)
-    assert first.x < second.x < third.x <= drawing.WIDTH
-    assert 0 <= third.y < first.y < second.y <= drawing.HEIGHT
-    assert abs((second.y - first.y) - (first.y - third.y)) < 0.2, "equal ratios of fid are equal distances"
-
-
-def test_a_curve_runs_through_its_checkpoints_to_the_end_averaged_over_the_seeds(make_run: Make) -> None:
-    lines = [planned(seed=seed, shares=(0.1, 0.5)) for seed in (0, 1)]
-    results = [
-        result(line, rows(fid, 0.9, 9.0), checkpoints=[checkpoint(0.1, 16 * fid, 0.2), checkpoint(0.5, 4 * fid, 0.6)])
-        for line, fid in zip(lines, (1.0, 3.0), strict=True)
-    ]
-    (section,) = matrix.sections(make_run(lines, results))
-    found = curves.curves(section)
-    assert found is not None and found.shares == (0.1, 0.5)
-    (row,) = found.rows
-    means = [(stop.flops, round(stop.values["fid"].mean / 3**0.5, 9)) for stop in row.stops]
-    assert means == [(5e11, 16.0), (2.5e12, 4.0), (5e12, 1.0)], "the geometric mean of 1 and 3, times 16, 4 and 1"
-    fid = next(metric for metric in found.metrics if metric.name == "fid")
-    (drawn,) = found.charts(fid)
-    first, second, third = drawn.lines[0].dots
-    assert first.x < second.x < third.x and first.y < second.y < third.y, "later is further right, and better is lower"
-    assert (first.hollow, second.hollow, third.hollow) == (True, True, False)
-    assert drawn.lines[0].words == "500 G: fid 27.7; 2.50 T: fid 6.93; 5 T: fid 1.73"
-
-
-def test_a_section_without_checkpoints_has_no_curves(make_run: Make) -> None:
-    line = planned()
-    (section,) = matrix.sections(make_run([line], [result(line, rows(2.0, 0.8, 9.0))]))
-    assert curves.curves(section) is None
-
-
-@pytest.mark.parametrize(("values", "logarithmic"), [([0.2, 31.0], True), ([0.91, 0.9931], False), ([3.0], True)])
-def test_an_axis_has_a_few_round_ticks_within_its_ends(values: list[float], logarithmic: bool) -> None:
-    ticks = drawing.Axis.over(values, 10, 110, logarithmic=logarithmic).ticks
-    assert 1 <= len(ticks) <= 5
-    assert all(10 <= tick.at <= 110 for tick in ticks)
 
 
 def test_the_time_that_a_run_was_told_to_end_in_and_what_it_took_once_it_has_ended(make_run: Make) -> None:

@@ -10,14 +10,15 @@ import os
 import signal
 import sys
 import traceback
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from condbench import __version__
 from condbench.cli.compare import compare
+from condbench.cli.doctor import doctor
 from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
+from condbench.cli.general import general
 from condbench.cli.judge import judge
 from condbench.cli.list import list_
 from condbench.cli.plugin import plugin
@@ -43,6 +44,7 @@ for name, verb in (
     ("run", run),
     ("list", list_),
     ("plugins", plugins),
+    ("doctor", doctor),
     ("report", report),
     ("compare", compare),
     ("export", export),
@@ -53,23 +55,7 @@ for name, verb in (
     app.command(name)(verb)
 app.add_typer(judge, name="judge")
 app.add_typer(plugin, name="plugin")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"condbench {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
-) -> None:
-    if debug:
-        os.environ["CONDBENCH_DEBUG"] = "1"
+app.callback()(general)
 
 
 def main() -> NoReturn:

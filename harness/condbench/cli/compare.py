@@ -126,7 +126,9 @@ def _changed(couples: Sequence[tuple[Combination, Combination]]) -> list[str]:
 
     lines: dict[str, None] = {}
     for a, b in couples:
-        for one, other in zip(a.results[:1], b.results[:1], strict=False):
+        there = {result.provenance.cell.seed: result for result in b.results}
+        for one in a.results if there else ():
+            other = there.get(one.provenance.cell.seed, b.results[0])  # strangers need have no seed in common
             lines |= dict.fromkeys(differences(one.provenance, other.provenance))
     return [line for line in lines if not line.startswith("cell.seed ")]
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from condbench.cli.tables import print_table, with_interval
+from condbench.statistics import EFFECTS
 
 if TYPE_CHECKING:
-    from condbench.comparing import Analysis, Comparison, LeftOut
+    from condbench.comparing import Analysis, Comparison
     from condbench.statistics import Scale
 
 _APART: dict[Scale, str] = {"log": "B / A"}
-_EFFECT: dict[Scale, str] = {"log": "factor", "logit": "odds ratio", "identity": "difference"}
-_NAMED = 3
 
 
 def print_pairs(found: Sequence[Comparison], heading: str, changed: Sequence[str]) -> None:
@@ -43,7 +42,8 @@ def print_pairs(found: Sequence[Comparison], heading: str, changed: Sequence[str
         if comparison.improvement is not None:
             text = with_interval(comparison.improvement)
             print(f"Over these {len(comparison.pairs)} combinations, P(B is better) is {text}.")
-        _print_left_out(comparison.left_out)
+        for sentence in comparison.not_compared:
+            print(sentence)
     print("\nIntervals are 95 % each; a verdict holds although every combination was looked at (Holm).")
 
 
@@ -70,7 +70,8 @@ def print_within(found: Sequence[Comparison]) -> None:
                     for rank in ranking.ranks
                 ],
             )
-        _print_left_out(comparison.left_out)
+        for sentence in comparison.not_compared:
+            print(sentence)
         for analysis in comparison.analyses:
             _print_analysis(comparison, analysis)
         print()
@@ -82,22 +83,15 @@ def _heading(comparison: Comparison) -> str:
     return f"{metric.name} ({unit}{metric.better} is better)"
 
 
-def _print_left_out(left_out: Sequence[LeftOut]) -> None:
-    """Each reason once, with what it keeps out."""
-    for why in dict.fromkeys(left.why for left in left_out):
-        names = [left.what for left in left_out if left.why == why]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        print(f"Not compared: {', '.join(names[:_NAMED])}{more}: {why}.")
-
-
 def _print_analysis(comparison: Comparison, analysis: Analysis) -> None:
     """The shares of variance, and what each conditioner changes."""
     name, result = comparison.metric.name, analysis.result
+    for sentence in (*([analysis.seeds.in_words] if analysis.seeds else ()), *analysis.untold(comparison.metric)):
+        print(f"\n{sentence}")
+    if result is None:
+        return
     scale = "" if comparison.metric.scale == "identity" else f"{comparison.metric.scale} "
     print()
-    if result is None:
-        print(f"What {name} is due to on {analysis.dataset} cannot be said: {analysis.why}.")
-        return
     print(f"What {scale}{name} is due to on {analysis.dataset} ({result.trainings} trainings, {result.cells} cells):")
     print_table(
         ("source", "share of variance [95 %]", "p"),
@@ -108,6 +102,6 @@ def _print_analysis(comparison: Comparison, analysis: Analysis) -> None:
     if result.effects:
         print()
         print_table(
-            ("conditioner", f"{_EFFECT[result.scale]} of {name} against its backbones' mean [95 %]", "backbones"),
+            ("conditioner", f"{EFFECTS[result.scale]} of {name} against its backbones' mean [95 %]", "backbones"),
             [(effect.conditioner, with_interval(effect), str(effect.backbones)) for effect in result.effects],
         )

@@ -43,7 +43,7 @@ def evaluate(
     entry = registry.datasets.get(dataset)
     metrics = select_metrics(metric or ["*"], registry)
     device = choose_device(device)
-    data = provenance.digest(entry.spec.fingerprint, data_root)
+    data = provenance.digest(entry, entry.spec.fingerprint, data_root)
     real = load(entry.spec, data_root, data)
     images, labels = read_npz(file, real)
     splits = f"{len(real.train):,} train, {len(real.test):,} test"

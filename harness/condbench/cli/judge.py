@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from condbench.registry import Entry
+    from condbench.specs import MetricSpec
 
 judge = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,24 +34,30 @@ def train(
     They learn from its train split, in a few minutes, and are kept: FID and label accuracy find them by the data's
     digest.
     """
+    from condbench import provenance
     from condbench.cli.installed import installed
     from condbench.errors import UserError
     from condbench.registry import resolve
 
     registry = installed()
-    spec = registry.datasets.get(dataset).spec
-    trainers = dict.fromkeys(entry.spec.trainer for entry in registry.metrics if entry.spec.trainer)
+    data = registry.datasets.get(dataset)
+    trainers: dict[str, Entry[MetricSpec]] = {}
+    for metric in registry.metrics:
+        if metric.spec.trainer:
+            trainers.setdefault(metric.spec.trainer, metric)
     if not trainers:
         raise UserError("no metric that is installed can train its networks: see `condbench list metrics`.")
-    digest = resolve(spec.fingerprint)(data_root)
+    digest = provenance.digest(data, data.spec.fingerprint, data_root)
 
     from condbench.building import settle
     from condbench.loading import load
 
-    loaded = load(spec, data_root, digest)
-    for number, trainer in enumerate(trainers, 1):
+    with data.blamed(data.spec.target):
+        loaded = load(data.spec, data_root, digest)
+    for number, (trainer, metric) in enumerate(trainers.items(), 1):
         settle(1, 0)  # one thread, so that the same data give the same weights on any number of cores
-        print(resolve(trainer)(loaded, _progress(f"training network {number} of {len(trainers)}")))
+        with metric.blamed(trainer):
+            print(resolve(trainer)(loaded, _progress(f"training network {number} of {len(trainers)}")))
 
 
 def _progress(what: str) -> Callable[[float], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from condbench.results import CellResult
+    from condbench.results import CellResult, MetricRow
     from condbench.statistics import Interval
 
 METRICS = ("fid", "label_accuracy")
@@ -27,8 +27,15 @@ def print_matrices(results: Sequence[CellResult], console: Console) -> None:
             if (matrix := _matrix(group, metric)) is not None:
                 console.print(f"{name}: {matrix.heading}", highlight=False, markup=False)
                 _print_columns(matrix, matrix.backbones, console)
-    console.print("The best of each backbone is bold; - was skipped, ! did not end well.", highlight=False)
+    console.print(f"{_bold(results)}; - was skipped, ! did not end well.", highlight=False)
     console.print()
+
+
+def _bold(results: Sequence[CellResult]) -> str:
+    """What bold means, in words."""
+    if len({result.provenance.cell.seed for result in results}) > 1:
+        return "Bold is what may be the best of its backbone (as `condbench compare` ranks)"
+    return "The best value of each backbone is bold, which with one seed may be luck"
 
 
 def _digits(value: float) -> str:
@@ -38,14 +45,14 @@ def _digits(value: float) -> str:
 
 @dataclass(frozen=True)
 class _Matrix:
-    """A metric over conditioner x backbone, the mean over seeds; ``best`` is what a column's best value is."""
+    """A metric over conditioner x backbone, the mean over seeds; ``best`` are the pairs that stand out."""
 
     heading: str
     conditioners: Sequence[str]
     backbones: Sequence[str]
     cells: dict[tuple[str, str], list[CellResult]]
     metric: str
-    best: Callable[[Iterable[float]], float]
+    best: frozenset[tuple[str, str]]
 
     def over(self, conditioner: str, backbone: str) -> Interval | None:
         """The metric over a pair's seeds that ended ok with a value."""
@@ -53,16 +60,11 @@ class _Matrix:
 
         return over_seeds_of(self.cells.get((conditioner, backbone), ()), self.metric)
 
-    def value(self, conditioner: str, backbone: str) -> float | None:
-        """The same without its interval."""
-        over = self.over(conditioner, backbone)
-        return None if over is None else over.value
-
     def text(self, conditioner: str, backbone: str) -> str:
         """The value, above its interval over seeds; in one character, that it was skipped or did not end well."""
         over = self.over(conditioner, backbone)
         if over is not None:
-            if over.seeds == 1 or over.low is None or over.high is None:
+            if over.seeds == 1 or over.low is None or over.high is None:  # in a matrix brackets are over seeds
                 return _digits(over.value)
             return f"{_digits(over.value)}\n{_digits(over.low)}-{_digits(over.high)}"
         states = {result.state for result in self.cells.get((conditioner, backbone), ())}
@@ -81,7 +83,11 @@ def _matrix(results: Sequence[CellResult], metric: str) -> _Matrix | None:
         cell = result.provenance.cell
         pair = (conditioner[cell.conditioner.identity], backbone[cell.backbone.identity])
         cells.setdefault(pair, []).append(result)
-    floors = {row.value for result in results if (row := result.metric(f"{metric}_floor")) is not None}
+    floors = {
+        row.value
+        for result in results
+        if (row := result.metric(f"{metric}_floor")) and (own := result.metric(metric)) and row.n == own.n
+    }
     floor = floors.pop() if len(floors) == 1 else None
     return _Matrix(
         heading=f"{metric}, {found.better} is better{'' if floor is None else f', floor {_digits(floor)}'}",
@@ -89,8 +95,36 @@ def _matrix(results: Sequence[CellResult], metric: str) -> _Matrix | None:
         backbones=list(backbone.values()),
         cells=cells,
         metric=metric,
-        best=max if found.better == "higher" else min,
+        best=frozenset(_best(found, cells)),
     )
+
+
+def _best(metric: MetricRow, cells: Mapping[tuple[str, str], Sequence[CellResult]]) -> set[tuple[str, str]]:
+    """Of several seeds, what may have rank 1 among its backbone's conditioners; of one, what has the best value."""
+    from condbench.combinations import Combination, Metric, over_seeds_of
+    from condbench.comparing import ON_BACKBONE, rank_within
+
+    backbones = dict.fromkeys(backbone for _, backbone in cells)
+    if any(len(group) > 1 for group in cells.values()):
+        members = [
+            Combination("", "", backbone, conditioner, tuple(r for r in group if r.state == "ok"), 1)
+            for (conditioner, backbone), group in cells.items()
+        ]
+        rankings = rank_within(Metric(metric.name, metric.unit, metric.better), members).rankings
+        groups = {ranking.group: ranking.ranks for ranking in rankings}
+        return {
+            (rank.name, backbone)
+            for backbone in backbones
+            for rank in groups.get(f"{ON_BACKBONE} {backbone}", ())
+            if rank.first == 1
+        }
+    choose = max if metric.better == "higher" else min
+    found = {pair: over.value for pair, group in cells.items() if (over := over_seeds_of(group, metric.name))}
+    return {
+        choose(column, key=lambda pair: found[pair])
+        for backbone in backbones
+        if (column := [pair for pair in found if pair[1] == backbone])
+    }
 
 
 def _print_columns(matrix: _Matrix, backbones: Sequence[str], console: Console) -> None:
@@ -115,16 +149,11 @@ def _draw(matrix: _Matrix, backbones: Sequence[str]) -> Table:
     table.add_column("", no_wrap=True)
     for backbone in backbones:
         table.add_column(Text(backbone.replace("-", "-\n")), justify="right", vertical="bottom", no_wrap=True)
-    best: dict[str, float] = {}
-    for backbone in backbones:
-        values = [matrix.value(conditioner, backbone) for conditioner in matrix.conditioners]
-        if measured := [value for value in values if value is not None]:
-            best[backbone] = matrix.best(measured)
     for conditioner in matrix.conditioners:
         texts = [
             Text(
                 matrix.text(conditioner, backbone),
-                style="bold green" if best.get(backbone) == matrix.value(conditioner, backbone) is not None else "",
+                style="bold green" if (conditioner, backbone) in matrix.best else "",
             )
             for backbone in backbones
         ]

@@ -9,15 +9,17 @@ import typer
 
 
 def plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show every plugin with its distribution, version and state; for a broken one, the error."""
+    """Show every plugin with its distribution, version and state; for one that is not used, why."""
     from condbench.cli.tables import print_table
-    from condbench.registry import installed
+    from condbench.registry import installed, loaded
 
-    found = installed().plugins
+    found = loaded().plugins
     if as_json:
-        print(json.dumps([{**vars(plugin), "state": plugin.state} for plugin in found], indent=1))
-        return
-    print_table(
-        ("distribution", "version", "entry point", "state", "error"),
-        [(p.distribution, p.version, p.entry_point, p.state, p.error) for p in found],
-    )
+        columns = ("distribution", "version", "entry_point", "state", "error")
+        print(json.dumps([{column: getattr(plugin, column) for column in columns} for plugin in found], indent=1))
+    else:
+        print_table(
+            ("distribution", "version", "entry point", "state", "error"),
+            [(p.distribution, p.version, p.entry_point, p.state, p.error) for p in found],
+        )
+    installed()  # which fails under --strict-plugins, once everything has been shown

@@ -21,7 +21,7 @@ def report(
     ] = None,
 ) -> None:
     """Render a run's comparison of every backbone with every conditioner."""
-    from condbench.registry import installed
+    from condbench.cli.installed import installed
     from condbench.store import Run
 
     opened = Run(run) if run is not None else Run.newest()
@@ -36,12 +36,15 @@ def write_report(run: Run, registry: Registry, format: str, out: Path | None) ->
     from condbench.registry import resolve
     from condbench.store import write_atomically
 
-    spec = registry.reporters.get(format).spec
-    text: str = resolve(spec.target)(run)
+    entry = registry.reporters.get(format)
+    with entry.blamed(entry.spec.target):
+        text: object = resolve(entry.spec.target)(run)
+        if not isinstance(text, str):
+            raise TypeError(f"it returned {type(text).__name__}, not text")
     if out is not None and str(out) == "-":
         sys.stdout.write(text)
         return None
-    path = out or run.path / f"report{spec.suffix}"
+    path = out or run.path / f"report{entry.spec.suffix}"
     if not path.parent.is_dir():
         raise UserError(f"the folder '{path.parent}' of --out does not exist: make it first, or choose another.")
     write_atomically(path, text)

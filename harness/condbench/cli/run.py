@@ -233,11 +233,17 @@ def _show_plan(plan: list[PlannedCell], as_json: bool) -> None:
     if as_json:
         print(json.dumps([planned.model_dump(mode="json") for planned in plan], indent=1))
         return
+    from condbench.results import labels
+
+    dataset, backbone, conditioner = (
+        labels(getattr(planned.cell, kind) for planned in plan) for kind in ("dataset", "backbone", "conditioner")
+    )
     for planned in plan:
         cell = planned.cell
+        pair = f"{backbone[cell.backbone.identity]}\t{conditioner[cell.conditioner.identity]}"
         widths = [f"{name}={width}" for name, width in cell.backbone.sized.items()]  # of the track same-size
         note = f"skipped: {planned.skip}" if planned.skip else ", ".join([str(cell.budget), *widths])
-        print(f"{planned.name}\t{cell.dataset}\t{cell.backbone}\t{cell.conditioner}\t{note}")
+        print(f"{planned.name}\t{dataset[cell.dataset.identity]}\t{pair}\t{note}")
     skipped = sum(bool(planned.skip) for planned in plan)
     print(f"{len(plan)} cells, {skipped} of them skipped", file=sys.stderr)
 

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from condbench.cli.matrices import METRICS, print_matrices
+from condbench.results import labels
 
 if TYPE_CHECKING:
     from condbench.results import CellResult
     from condbench.statistics import Estimate
 
 
+_CHOICES = ("dataset", "backbone", "conditioner")
 _COLUMNS = ("fid", "fid_floor", "label_accuracy", "training_seconds", "sampling_throughput", "parameters")
 _LINES = 24  # about what a terminal shows: of more cells than that, a matrix says more than a line each
 
@@ -87,15 +89,18 @@ def _print_large(results: Sequence[CellResult]) -> None:
 
 def _print_lines(results: Sequence[CellResult]) -> None:
     """Those that ended well first, by FID; then the others with their reasons. Seeds share a line."""
-    grouped: dict[tuple[object, ...], list[CellResult]] = {}
+    grouped: dict[tuple[tuple[str, str], ...], list[CellResult]] = {}
     for result in results:
-        cell = result.provenance.cell
-        key = (cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity)
+        key = tuple(getattr(result.provenance.cell, kind).identity for kind in _CHOICES)
         grouped.setdefault(key, []).append(result)
     several = any(len(group) > 1 for group in grouped.values())
     seed = "seeds" if several else "seed"
-    header: tuple[str, ...] = ("dataset", "backbone", "conditioner", seed, "state", *_COLUMNS, "reason")
-    rows = [_line(group, several=several) for group in sorted(grouped.values(), key=_order)]
+    header: tuple[str, ...] = (*_CHOICES, seed, "state", *_COLUMNS, "reason")
+    called = [labels(getattr(r.provenance.cell, kind) for r in results) for kind in _CHOICES]
+    rows = [
+        (*(label[identity] for label, identity in zip(called, key, strict=True)), *_line(group, several=several))
+        for key, group in sorted(grouped.items(), key=lambda pair: _order(pair[1]))
+    ]
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
     print_table(header, rows)
@@ -110,10 +115,9 @@ def _order(group: Sequence[CellResult]) -> tuple[str, bool, float]:
 
 
 def _line(group: Sequence[CellResult], *, several: bool) -> tuple[str, ...]:
-    """A combination's seeds, each figure with its interval over them; or its only one."""
+    """What became of a combination's seeds, each figure with its interval over them; or of its only one."""
     from condbench.combinations import over_seeds_of
 
-    cell = group[0].provenance.cell
     states = Counter(result.state for result in group)
     state = group[0].state if len(states) == 1 else ", ".join(f"{count} {name}" for name, count in states.items())
     if several:
@@ -122,5 +126,5 @@ def _line(group: Sequence[CellResult], *, several: bool) -> tuple[str, ...]:
     else:
         figures = [format_value(group[0], name) for name in _COLUMNS]
     reasons = "; ".join(dict.fromkeys(result.reason for result in group if result.reason))
-    seeds = str(len(group)) if several else str(cell.seed)
-    return (str(cell.dataset), str(cell.backbone), str(cell.conditioner), seeds, state, *figures, reasons)
+    seeds = str(len(group)) if several else str(group[0].provenance.cell.seed)
+    return (seeds, state, *figures, reasons)

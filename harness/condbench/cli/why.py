@@ -14,9 +14,9 @@ def why(
 ) -> None:
     """Say how a cell ended, what its result depends on, and what has changed since."""
     from condbench.cli.cells import find_cell
+    from condbench.cli.installed import installed
     from condbench.matrix import current_provenance
     from condbench.provenance import differences
-    from condbench.registry import installed
 
     opened, planned = find_cell(cell, run)
     result = opened.result(planned.name)

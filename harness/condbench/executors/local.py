@@ -22,6 +22,10 @@ from condbench.executors import Observer
 from condbench.results import CellResult, PlannedCell, State
 from condbench.store import Run
 
+THREAD_VARIABLES = (
+    *(f"{library}_NUM_THREADS" for library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")),
+    "VECLIB_MAXIMUM_THREADS",
+)
 _POLL_SECONDS = 0.1
 
 
@@ -180,6 +184,4 @@ def _verdict(code: int, log: Path) -> tuple[State, str]:
 
 def _environment(threads: int) -> dict[str, str]:
     """What must be set before an interpreter starts: the threads of every library, and the order of sets of text."""
-    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
-    names = [*(f"{library}_NUM_THREADS" for library in libraries), "VECLIB_MAXIMUM_THREADS"]
-    return dict.fromkeys(names, str(threads)) | {"PYTHONHASHSEED": "0"}
+    return dict.fromkeys(THREAD_VARIABLES, str(threads)) | {"PYTHONHASHSEED": "0"}

@@ -13,18 +13,21 @@ from condbench.statistics.comparison import (
     rank_sets,
     unpaired,
 )
-from condbench.statistics.factorial import Effect, Factorial, Observation, Share, factorial
+from condbench.statistics.factorial import EFFECTS, Effect, Factorial, Observation, Share, factorial
 from condbench.statistics.fronts import Standing, front
-from condbench.statistics.intervals import Estimate, Interval, over_seeds, wilson
+from condbench.statistics.intervals import Estimate, Interval, newcombe, over_seeds, wilson
+from condbench.statistics.nested import Nested, nested
 from condbench.statistics.percentiles import percentile
 from condbench.statistics.scales import Scale, scale_of
 
 __all__ = [
+    "EFFECTS",
     "Difference",
     "Effect",
     "Estimate",
     "Factorial",
     "Interval",
+    "Nested",
     "Observation",
     "Scale",
     "Share",
@@ -33,6 +36,8 @@ __all__ = [
     "front",
     "holm",
     "mean_improvement",
+    "nested",
+    "newcombe",
     "over_seeds",
     "paired",
     "percentile",

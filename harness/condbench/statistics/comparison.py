@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean
@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from condbench.specs import Better
-from condbench.statistics.intervals import Interval, same, t_quantile, t_test
+from condbench.statistics.intervals import Interval, newcombe, same, t_quantile, t_test
 from condbench.statistics.scales import Scale, to_scale
 
 K = TypeVar("K", bound=Hashable)
@@ -89,19 +89,14 @@ def probability_of_improvement(a: Sequence[float], b: Sequence[float], better: B
     """How likely another training of B is better than another of A (Agarwal et al. 2021, arXiv:2108.13264).
 
     The share of pairs of seeds in which B is better, ties half. Their bootstrap has nothing to resample in a handful of
-    seeds, so the interval is the score interval of this share (Newcombe 2006, "Confidence intervals for an effect size
-    measure based on the Mann-Whitney statistic, part 2", method 5), which also is one where every pair agrees; with
-    Student's quantile for the normal one, which with three seeds would cover 90 % only.
+    seeds, so the interval is `newcombe`'s, which also is one where every pair agrees; with Student's quantile for the
+    normal one, which with three seeds would cover 90 % only.
     """
     sign = -1.0 if better == "lower" else 1.0
     wins = [0.5 + 0.5 * _sign(sign * (there - here)) for here in a for there in b]
     share = fmean(wins)
-    reach = t_quantile(len(a) + len(b) - 2)
-
-    def far(other: float) -> float:
-        return abs(share - other) - reach * math.sqrt(_mann_whitney_variance(other, len(a), len(b)))
-
-    return Interval(share, _edge(far, 0.0, share), _edge(far, 1.0, share), min(len(a), len(b)))
+    low, high = newcombe(share, len(a), len(b), t_quantile(len(a) + len(b) - 2))
+    return Interval(share, low, high, min(len(a), len(b)))
 
 
 def mean_improvement(parts: Sequence[Interval]) -> Interval:
@@ -151,20 +146,6 @@ def _difference(value: float, half: float | None, p: float, scale: Scale, why: s
     if half is None:
         return Difference(back(value), None, None, p, why)
     return Difference(back(value), back(value - half), back(value + half), p, why)
-
-
-def _mann_whitney_variance(share: float, m: int, n: int) -> float:
-    """Hanley & McNeil's (1982), with both counts replaced by their mean where they make it lopsided."""
-    typical = (m + n) / 2 - 1
-    return share * (1 - share) * (1 + typical * ((1 - share) / (2 - share) + share / (1 + share))) / (m * n)
-
-
-def _edge(far: Callable[[float], float], outside: float, inside: float) -> float:
-    """Where ``far`` stops being positive on the way from outside to inside, by bisection."""
-    for _ in range(40):
-        middle = (outside + inside) / 2
-        outside, inside = (middle, inside) if far(middle) > 0 else (outside, middle)
-    return inside
 
 
 def _sign(value: float) -> float:

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 
 _DRAWS = 1000
 
+EFFECTS: dict[Scale, str] = {"log": "factor", "logit": "odds ratio", "identity": "difference"}
+"""What an `Effect` is on each scale, in words."""
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -105,9 +108,10 @@ def factorial(observations: Sequence[Observation], scale: Scale, n: int | None =
     elif table.single:
         notes.append(f"{table.single} of {len(table.counts)} cells have one seed; they borrow the others' spread.")
     shares = _shares(sources, residual, freedom, len(observations), "seed" if table.repeated else "the rest")
-    return Factorial(
-        scale, len(observations), len(table.counts), shares, table.effects(residual / freedom, freedom), tuple(notes)
-    )
+    effects, rigid = table.effects(residual / freedom, freedom)
+    if rigid:
+        notes.append(f"Not told: what {', '.join(rigid)} changes, since all seeds of a cell have the same value there.")
+    return Factorial(scale, len(observations), len(table.counts), shares, effects, tuple(notes))
 
 
 class _Table:
@@ -148,17 +152,18 @@ class _Table:
             raise ValueError("with these holes some backbones have no conditioner in common with the others")
         return OLS(self.y, design).fit()
 
-    def effects(self, pooled: float, freedom: int) -> tuple[Effect, ...]:
+    def effects(self, pooled: float, freedom: int) -> tuple[tuple[Effect, ...], list[str]]:
         """Each conditioner's mean deviation from its backbones' means, a contrast of the cells' means.
 
         Its degrees of freedom are Satterthwaite's (1946), so that cells may differ in their spread; cells of one seed
-        have the spread ``pooled``, known with ``freedom`` degrees.
+        have the spread ``pooled``, known with ``freedom`` degrees. Conditioners whose contrast has no spread at all,
+        and so no interval, are named instead.
         """
         means = self.y @ self.of_cell / self.counts
         several = self.counts > 1
         degrees = np.where(several, self.counts - 1, 1)
         variances = ((self.y - self.of_cell @ means) ** 2) @ self.of_cell / degrees / self.counts
-        found = []
+        found, rigid = [], []
         for conditioner in self.conditioners:
             weights, backbones = self._contrast(conditioner)
             if not backbones:
@@ -166,11 +171,14 @@ class _Table:
             parts = (weights**2 * variances)[several]
             borrowed = (weights**2)[~several].sum() * pooled
             error = parts.sum() + borrowed
+            if self.same(error):
+                rigid.append(conditioner)
+                continue
             degrees_of_error = error**2 / ((parts**2 / degrees[several]).sum() + borrowed**2 / freedom)
             value, half = weights @ means, t_quantile(degrees_of_error) * np.sqrt(error)
             ends = [_as_effect(end, self.scale) for end in (value, value - half, value + half)]
             found.append(Effect(conditioner, backbones, *ends))
-        return tuple(found)
+        return tuple(found), rigid
 
     def _contrast(self, conditioner: str) -> tuple[Floats, int]:
         """Weights of the cells, and over how many backbones: those with this conditioner and another."""
@@ -230,8 +238,9 @@ def _shares(
 def _noncentrality(statistic: Floats, freedom: int, probability: Floats) -> Floats:
     """The noncentrality under which a chi-square is below ``statistic`` with that probability; 0 where none is.
 
-    By bisection on Sankaran's (1959) normal approximation, which is off by less than 0.01 in probability; scipy's exact
-    inverse would take a hundred times as long.
+    By bisection on Sankaran's (1959) normal approximation; scipy's exact inverse would take a hundred times as long. In
+    probability it is off by less than 0.01 for statistics from 2 on, and by up to 0.06 for those of next to nothing,
+    whose noncentrality, and so the share, is small either way.
     """
     from scipy.special import ndtri
 

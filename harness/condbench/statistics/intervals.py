@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 from typing import Protocol
@@ -72,6 +72,26 @@ def wilson(successes: int, n: int, confidence: float = LEVEL) -> tuple[float, fl
     return max(0.0, centre - half) if successes else 0.0, min(1.0, centre + half) if successes < n else 1.0
 
 
+def newcombe(share: float, m: int, n: int, reach: float) -> tuple[float, float]:
+    """The score interval of a Mann-Whitney share: how often one of m values is above one of n others, ties half.
+
+    All shares that are within ``reach`` of their own standard errors of the one found (Newcombe 2006, "Confidence
+    intervals for an effect size measure based on the Mann-Whitney statistic, part 2", method 5). As Wilson's does, it
+    stays within [0, 1] and has a width even at 0 and 1.
+
+    Args:
+        share: in [0, 1].
+        m: how many values there are on one side.
+        n: how many on the other.
+        reach: the quantile, e.g. 1.96 for 95 % of many values.
+    """
+
+    def far(other: float) -> float:
+        return abs(share - other) - reach * math.sqrt(_mann_whitney_variance(other, m, n))
+
+    return _edge(far, 0.0, share), _edge(far, 1.0, share)
+
+
 def over_seeds(values: Sequence[float], scale: Scale, n: int | None = None) -> Interval:
     """A metric's typical value over training seeds, with its 95 % t-interval on the metric's scale.
 
@@ -116,3 +136,17 @@ def t_test(statistic: float, freedom: float) -> float:
     from scipy.special import stdtr
 
     return float(2 * stdtr(freedom, -abs(statistic)))
+
+
+def _mann_whitney_variance(share: float, m: int, n: int) -> float:
+    """Hanley & McNeil's (1982), with both counts replaced by their mean where they make it lopsided."""
+    typical = (m + n) / 2 - 1
+    return share * (1 - share) * (1 + typical * ((1 - share) / (2 - share) + share / (1 + share))) / (m * n)
+
+
+def _edge(far: Callable[[float], float], outside: float, inside: float) -> float:
+    """Where ``far`` stops being positive on the way from outside to inside, by bisection."""
+    for _ in range(40):
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if far(middle) > 0 else (outside, middle)
+    return inside

@@ -25,6 +25,7 @@ from condbench_plugins.options import FlowOptions
 
 # Of the times in training; the logit of t is -ln(sigma).
 _LOGIT_MEAN = -0.5
+_STRONGEST = 20.0  # noise level that a guide is asked at; beyond it are six of a thousand times of training
 
 
 class Flow(ScoreModel):
@@ -104,9 +105,12 @@ class Flow(ScoreModel):
         sigma = (1 - t) / t if t else math.inf
         scale = self.interval.scale(sigma, self.guidance)
         velocity = guided(self.velocity, x, x.new_full((len(x),), t), u, scale)
-        if self.guide is None or not 0 < sigma < math.inf:
+        if self.guide is None or sigma == 0:
             return velocity
-        # The estimate of the data is x + (1 - t) v, and it moves by sigma^2 times the guide.
+        # The estimate of the data is x + (1 - t) v, and it moves by sigma^2 times the guide. As t goes to 0 that has a
+        # limit, E[x|u] - E[x], though sigma has none: it is taken where training's noise is about the strongest.
+        t = max(t, 1 / (1 + _STRONGEST))
+        sigma = (1 - t) / t
         return velocity + (1 - t) / t**2 * self.guide(x / t, x.new_full((len(x),), sigma), u)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from condbench.conditioning import Condition, Conditioned, Wrap
+from condbench.conditioning import Condition, Conditioned, Wrap, adapters
 from condbench.specs import Task
 from condbench_plugins.networks.adversarial import AdversarialModel
 from condbench_plugins.networks.critic import Critic
@@ -41,7 +41,8 @@ class StyleGan(AdversarialModel):
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Those of `gan`, but what makes styles learns at a tenth of the rate, since every layer answers to its moves.
 
-        The first paper slows its mapping network down a hundredfold (appendix C).
+        The first paper slows its mapping network down a hundredfold (appendix C). Adapters learn at the full rate here
+        as anywhere: a conditioner that acts in the mapping alone must not be slower for it.
         """
         if phase == "discriminator":
             return super().optimizers(phase)
@@ -51,6 +52,8 @@ class StyleGan(AdversarialModel):
                 slow += module.parameters()
             elif isinstance(module, ModulatedConv2d):
                 slow += module.style.parameters()
+        of_u = {id(parameter) for adapter in adapters(self.generator) for parameter in adapter.parameters()}
+        slow = [parameter for parameter in slow if id(parameter) not in of_u]
         ids = {id(parameter) for parameter in slow}
         fast = [parameter for parameter in self.generator.parameters() if id(parameter) not in ids]
         groups = [{"params": slow, "lr": 2e-4}, {"params": fast, "lr": 2e-3}]

@@ -114,7 +114,7 @@ class VariationalAutoencoder(Model):
         self.intensities = IntensityTable()
 
     def phases(self, progress: float) -> tuple[str, ...]:
-        """First the KL divergence weighs more than in the bound, then less."""
+        """First the KL divergence weighs more than in the bound, then less, with a fresh optimizer and average."""
         return ("heavy",) if progress < _FIRST_SHARE else ("light",)
 
     def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:

@@ -1,8 +1,9 @@
 """Adaptive instance normalisation (Huang & Belongie 2017, arXiv:1703.06868; in generators: Karras et al. 2019).
 
 Each channel of each sample is normalised over its positions, then scaled and shifted as u says. Where a site has a
-single position there is nothing to normalise over, so the channels are normalised instead; but not before a score,
-whose scale is what a critic has to say.
+single position there is nothing to normalise over, so the channels are normalised instead. It takes the place of the
+norm that stands at a site; where none does, as in a critic, it scales and shifts alone: a norm there would change the
+backbone, and the table would not tell its part from u's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class AdaIn(Adapter):
     """(1 + gamma(e)) * norm(h) + beta(e), with gamma and beta zero at first."""
 
     replaces_norm = True
+    mixes = True
 
     def __init__(self, channels: int, dim: int) -> None:
         super().__init__()
@@ -46,10 +48,10 @@ class AdaInConditioner(DenseConditioner):
     """Fills the sites of every layer behind the input, in place of their norms."""
 
     def adapter(self, site: Site, dim: int) -> Adapter | None:
-        """Adaptive normalisation in every layer, scale and shift alone before a score."""
-        if site.role == "score":
-            return Film(site.channels, dim)
-        return AdaIn(site.channels, dim) if site.role in EVERY_LAYER else None
+        """Adaptive normalisation in the place of norms, scale and shift alone in layers that have none."""
+        if site.role not in EVERY_LAYER:
+            return None
+        return Film(site.channels, dim) if site.norm is None else AdaIn(site.channels, dim)
 
 
 def make(options: None) -> AdaInConditioner:

@@ -89,7 +89,10 @@ class LabelSampling:
 
     def lift(self, build: Build, task: Task, make_encoder: MakeEncoder) -> Model:
         """K models out of one way to build one."""
-        return OnePerLabel(build(task, Conditioned) for _ in range(task.condition[0].size))
+        models = [build(task, Conditioned) for _ in range(task.condition[0].size)]
+        for model in models:
+            model.guidance = None  # it has no estimate without u to lean away from
+        return OnePerLabel(models)
 
 
 def make(options: None) -> LabelSampling:

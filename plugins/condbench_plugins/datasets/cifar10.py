@@ -88,10 +88,10 @@ def _split(folder: Path, *, train: bool) -> Split:
 
 def _download(home: Path) -> Path:
     """The folder of the batches, downloaded by torchvision; nothing stays behind if that fails."""
-    from torchvision.datasets import CIFAR10
-
     try:
         with download.unfinished(home) as folder:
+            from torchvision.datasets import CIFAR10
+
             CIFAR10(folder, download=True)
             return (folder / _BATCHES).replace(home / _BATCHES)
     except (OSError, RuntimeError) as error:

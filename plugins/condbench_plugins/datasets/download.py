@@ -9,12 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from condbench.cache import OFFLINE, offline
+
 _TIMEOUT = 20.0  # seconds without an answer; urllib alone would wait for minutes
 
 
 @contextmanager
 def unfinished(home: Path) -> Iterator[Path]:
-    """A folder within ``home`` to download to and to move whole files out of; it is gone afterwards."""
+    """A folder within ``home`` to download to and to move whole files out of; it is gone afterwards.
+
+    Raises:
+        ConnectionError: if nothing may be downloaded.
+    """
+    if offline():
+        raise ConnectionError(f"nothing is downloaded while {OFFLINE} is set, as `condbench doctor` sets it")
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:

@@ -161,11 +161,11 @@ def _damaged(error: Exception, *files: Path) -> NoReturn:
 
 def _download(source: Source, home: Path) -> list[Path]:
     """The four files, downloaded by torchvision; nothing stays behind if that fails."""
-    import torchvision
-
     target = home / source.folders[0]
     try:
         with download.unfinished(home) as folder:
+            import torchvision
+
             getattr(torchvision.datasets, source.torchvision)(folder, download=True)
             target.mkdir(parents=True, exist_ok=True)
             for name in _FILES:

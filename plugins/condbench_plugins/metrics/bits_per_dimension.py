@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from condbench.batches import conditions, to_model_range
+from condbench.data import spread
 from condbench.evaluation import Evaluation, Measurement, Unavailable
 from condbench.model import Model
 
@@ -52,7 +53,7 @@ def _nats(model: Model, evaluation: Evaluation) -> Tensor:
     In full precision, unlike training: a sum over all of an image's numbers also sums what bfloat16 rounds off.
     """
     task, test = evaluation.dataset.task, evaluation.dataset.test
-    at = np.linspace(0, len(test) - 1, min(len(test), _IMAGES)).round().astype(np.int64)
+    at = spread(_IMAGES, len(test))
     generator = torch.Generator(evaluation.device).manual_seed(evaluation.seed)
     pieces = []
     for batch in np.split(at, range(_BATCH, len(at), _BATCH)):

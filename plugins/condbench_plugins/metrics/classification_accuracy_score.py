@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from condbench.data import Dataset, Split
+from condbench.data import Dataset, Split, spread
 from condbench.evaluation import Evaluation, Measurement, Unavailable, class_part
+from condbench.machine import best_precision
 from condbench.specs import Task
 from condbench.statistics import wilson
 from condbench_plugins.metrics.networks import image_domain
@@ -61,7 +62,8 @@ def measure(evaluation: Evaluation) -> Measurement:
         return _score(Dataset("", "", classified, Split(images, (labels,)), real_test))
 
     n = len(test)
-    real_images, real_labels = train_split.x[: len(labels)], train_split.u[part][: len(labels)]
+    rows = spread(len(labels), len(train_split))
+    real_images, real_labels = train_split.x[rows], train_split.u[part][rows]
     real = cached(
         "classification-accuracy-score",
         real_images,
@@ -78,7 +80,7 @@ def measure(evaluation: Evaluation) -> Measurement:
 def _score(dataset: Dataset) -> float:
     """Train on one split, test on the other; torch's global random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
-        return accuracy(train("judge", dataset, RECIPE), dataset)
+        return accuracy(train("judge", dataset, RECIPE, bf16=best_precision("cpu") == "bf16"), dataset)
 
 
 def _digest(*arrays: NDArray[np.generic]) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from condbench.evaluation import Evaluation, Measurement, Unavailable, class_part
 from condbench.results import Table
 from condbench_plugins.metrics.features import of_real, of_samples, shipped, usable
-from condbench_plugins.metrics.labels import names, sample_labels
+from condbench_plugins.metrics.labels import names
 
 _LEAST = 10  # images of a label, so that the normal interval of a variance is one
 
@@ -26,7 +26,7 @@ def measure(evaluation: Evaluation) -> Measurement:
     Raises:
         Unavailable: if the condition holds no class, no extractor suits the data, or a label has too few images.
     """
-    asked, space = sample_labels(evaluation), shipped(evaluation)
+    asked, space = evaluation.labels, shipped(evaluation)
     shown = evaluation.dataset.test.u[class_part(evaluation.dataset.task)]
     samples = usable(of_samples(evaluation, space), 2, "a variance")
     test = of_real(evaluation, space, "test")

@@ -102,11 +102,5 @@ def usable(features: Tensor, least: int, purpose: str) -> Tensor:
     return features
 
 
-def spread(count: int, total: int) -> NDArray[np.int64]:
-    """Positions of ``count`` of ``total`` images, evenly spaced, so that a sorted split gives of every label; of all,
-    where there are no more."""
-    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
-
-
 def _extract(space: FeatureSpace, images: NDArray[np.generic], device: torch.device) -> Tensor:
     return run(space.network, images, device, space.batch).float()

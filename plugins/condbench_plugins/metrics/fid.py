@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
+from condbench.data import spread
 from condbench.evaluation import Evaluation, Measurement
 from condbench_plugins.metrics.features import FeatureSpace, SplitName, of_real, of_samples, shipped, usable
 from condbench_plugins.metrics.reference import Arrays, cached
@@ -35,15 +36,19 @@ def measure(evaluation: Evaluation) -> Measurement:
 
 
 def measure_floor(evaluation: Evaluation) -> Measurement:
-    """The distance of as many real test images from the train split (of all, if the samples outnumber them).
+    """The distance of as many real test images, evenly spaced, from the train split.
+
+    Of all test images, if the samples outnumber them; the note says so, since it is then too high beside their FID.
 
     Raises:
         Unavailable: if no extractor suits the data, or the images are too few.
     """
     space = shipped(evaluation)
-    n = min(len(evaluation.samples), len(evaluation.dataset.test))
+    asked = len(evaluation.samples)
+    n = min(asked, len(evaluation.dataset.test))
     real = real_statistics(evaluation, space, "test", n)
-    return Measurement(distance(real, real_statistics(evaluation, space, "train")), n=n)
+    note = f"of all {n:,} test images, which are fewer than the {asked:,} samples" if n < asked else ""
+    return Measurement(distance(real, real_statistics(evaluation, space, "train")), n=n, note=note)
 
 
 def measure_bias(evaluation: Evaluation) -> Measurement:
@@ -70,14 +75,15 @@ def sample_statistics(evaluation: Evaluation, space: FeatureSpace) -> Arrays:
 
 
 def real_statistics(evaluation: Evaluation, space: FeatureSpace, split: SplitName, count: int | None = None) -> Arrays:
-    """Mean and covariance of the features of a split's images, or of its first ``count``; shared between processes."""
-    images = getattr(evaluation.dataset, split).x[:count]
+    """Mean and covariance of the features of a split's images, or of ``count`` evenly spaced; shared by processes."""
+    images = getattr(evaluation.dataset, split).x
+    rows = slice(None) if count is None else spread(count, len(images))
     return cached(
         f"fid-statistics-{space.name}",
-        images,
+        images[rows],
         space.digest,
         evaluation.device,
-        lambda: statistics(of_real(evaluation, space, split)[:count]),
+        lambda: statistics(of_real(evaluation, space, split)[rows]),
     )
 
 

@@ -14,6 +14,7 @@ from urllib.error import URLError
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from condbench.cache import OFFLINE, offline
 from condbench.evaluation import Evaluation, Measurement, Unavailable
 from condbench_plugins.metrics.assets import sha256
 from condbench_plugins.metrics.features import FeatureSpace
@@ -43,7 +44,9 @@ def measure(evaluation: Evaluation) -> Measurement:
         )
     space = _inception(evaluation)
     value = distance(sample_statistics(evaluation, space), real_statistics(evaluation, space, "train"))
-    return Measurement(value, n=len(evaluation.samples))
+    published = space.digest.startswith(PUBLISHED_DIGEST)
+    note = "" if published else "not by the published weights, so not to be compared with papers'"
+    return Measurement(value, n=len(evaluation.samples), note=note)
 
 
 def _inception(evaluation: Evaluation) -> FeatureSpace:
@@ -73,6 +76,8 @@ def _load(make: Callable[..., torch.nn.Module]) -> tuple[torch.nn.Module, str]:
             raise Unavailable(f"{path} does not fit torch-fidelity's Inception: {_line(error)}") from None
     elif given_file() is not None:
         raise Unavailable(f"{VARIABLE} names {path}, which is no file")
+    elif offline():
+        raise Unavailable(f"the weights of Inception are not here, and {OFFLINE} is set: unset it, or set {VARIABLE}")
     else:
         try:
             network = make(_NAME, [_LAYER], verbose=False)

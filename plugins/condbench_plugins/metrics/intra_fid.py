@@ -14,7 +14,7 @@ from condbench.evaluation import Evaluation, Measurement, Unavailable, class_par
 from condbench.results import Table
 from condbench_plugins.metrics.features import of_real, of_samples, shipped
 from condbench_plugins.metrics.fid import distance, statistics
-from condbench_plugins.metrics.labels import names, sample_labels
+from condbench_plugins.metrics.labels import names
 
 
 def measure(evaluation: Evaluation) -> Measurement:
@@ -51,7 +51,7 @@ def _by_label(evaluation: Evaluation) -> Table:
 
 
 def _compute(evaluation: Evaluation) -> Table:
-    asked, space = sample_labels(evaluation), shipped(evaluation)
+    asked, space = evaluation.labels, shipped(evaluation)
     real: NDArray[np.generic] = evaluation.dataset.train.u[class_part(evaluation.dataset.task)]
     samples, train = of_samples(evaluation, space), of_real(evaluation, space, "train")
     present = [label for label in range(len(names(evaluation))) if (real == label).any()]

@@ -13,17 +13,17 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
+from condbench.data import spread
 from condbench.evaluation import Evaluation, Measurement
-from condbench_plugins.metrics.features import FeatureSpace, of_real, of_samples, shipped, spread, usable
+from condbench.statistics import newcombe
+from condbench_plugins.metrics.features import FeatureSpace, of_real, of_samples, shipped, usable
 from condbench_plugins.metrics.neighbours import nearest_distances
 from condbench_plugins.metrics.reference import cached
 
 _COPY = 0.01  # of the median held-out distance: closer than this is a copy, up to what a save and a load may change
 
 _MOST = 2500  # images looked at on either side: an interval of 0.02, where more would cost more than FID does
-_END = 1e-12  # 0 and 1 are roots of their own, next to which the interval's end is sought
 
 
 def measure(evaluation: Evaluation) -> Measurement:
@@ -41,7 +41,7 @@ def measure(evaluation: Evaluation) -> Measurement:
     sampled = nearest_distances(samples.to(evaluation.device), train.to(evaluation.device))
     held_out = _held_out(evaluation, space)
     value = probability_smaller(sampled, held_out)
-    low, high = interval(value, len(sampled), len(held_out))
+    low, high = newcombe(value, len(sampled), len(held_out), NormalDist().inv_cdf(0.975))
     median = float(np.median(held_out))
     note = f"median distance to the nearest train image {np.median(sampled):.3g}, of test images {median:.3g}"
     if copies := int((sampled <= _COPY * median).sum()):
@@ -55,25 +55,6 @@ def probability_smaller(one: NDArray[np.float64], other: NDArray[np.float64]) ->
     greater = len(ordered) - np.searchsorted(ordered, one, side="right")
     greater_or_equal = len(ordered) - np.searchsorted(ordered, one, side="left")
     return float((greater + greater_or_equal).mean() / 2 / len(ordered))
-
-
-def interval(value: float, n: int, m: int) -> tuple[float, float]:
-    """The 95 % interval of a Mann-Whitney probability that was estimated from n and m numbers.
-
-    Newcombe 2006 ("Confidence intervals for an effect size measure based on the Mann-Whitney statistic", part 2,
-    method 5): all probabilities that are within 1.96 of their own standard error, by Hanley & McNeil 1982. As Wilson's
-    does for a share, it stays within [0, 1] and has a width even at 0 and 1, where copies are.
-    """
-    z = NormalDist().inv_cdf(0.975)
-    pairs = (n + m) / 2 - 1
-
-    def beyond(p: float) -> float:
-        variance = p * (1 - p) * (1 + pairs * ((1 - p) / (2 - p) + p / (1 + p))) / (n * m)
-        return (value - p) ** 2 - z * z * variance
-
-    low = 0.0 if value == 0 else float(brentq(beyond, 0.0, min(value, 1 - _END)))
-    high = 1.0 if value == 1 else float(brentq(beyond, max(value, _END), 1.0))
-    return low, high
 
 
 def _held_out(evaluation: Evaluation, space: FeatureSpace) -> NDArray[np.float64]:

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from condbench.data import spread
 from condbench.evaluation import Evaluation
-from condbench_plugins.metrics.features import FeatureSpace, of_real, of_samples, shipped, spread, usable
+from condbench_plugins.metrics.features import FeatureSpace, of_real, of_samples, shipped, usable
 from condbench_plugins.metrics.reference import cached
 
 SMALL, LARGE = 3, 5
@@ -89,8 +90,8 @@ def compare(samples: Tensor, real: Tensor, real_own: Own | None = None) -> Pairs
     real_cross = torch.zeros_like(theirs.kernel)
     for rows, products in _blocks(samples, real):
         kernel = _kernel(products, samples.shape[1])
-        samples_cross.append(kernel.sum(1).double())
-        real_cross += kernel.sum(0).double()
+        samples_cross.append(kernel.sum(1, dtype=torch.float64))
+        real_cross += kernel.sum(0, dtype=torch.float64)
         distances = _squared_distances(products, samples[rows], real)
         in_real.append((distances - theirs.small).amin(1) <= 0)
         within = (distances <= theirs.large).view(torch.uint8)
@@ -114,7 +115,7 @@ def own(features: Tensor) -> Own:
         kernel.scatter_(1, themselves, 0.0)
         distances = _squared_distances(products, features[rows], features).scatter_(1, themselves, torch.inf)
         radii = distances.topk(LARGE, dim=1, largest=False).values
-        found.append((radii[:, SMALL - 1], radii[:, LARGE - 1], kernel.sum(1).double()))
+        found.append((radii[:, SMALL - 1], radii[:, LARGE - 1], kernel.sum(1, dtype=torch.float64)))
     small, large, sums = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Own(small, large, sums)
 

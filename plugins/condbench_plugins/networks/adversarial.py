@@ -2,7 +2,8 @@
 
 Real and generated images of the same u are compared in pairs (relativistic pairing, Jolicoeur-Martineau 2019,
 arXiv:1807.00734), and the discriminator's gradient at real images is kept small (R1, Mescheder et al. 2018,
-arXiv:1801.04406): together they converge without batch norm or spectral norm (Huang et al. 2024, arXiv:2501.05441).
+arXiv:1801.04406). Huang et al. 2024 (arXiv:2501.05441) train so without further tricks; they keep the gradient small at
+generated images as well (R2), which is left out here: it costs a fourth batch in every step.
 The gradient is penalised by a finite difference along random directions, E |D(x + s n) - D(x)|^2 / s^2, which equals
 |grad D(x)|^2 to first order and spares the second backward pass (Lin et al. 2025, arXiv:2501.08316).
 """

@@ -12,10 +12,9 @@ from torch.nn import functional as F
 
 from condbench.conditioning import Context, Site
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d
-from condbench_plugins.networks.unet import TimeEmbedding
+from condbench_plugins.networks.unet import TIME_WIDTH, Block, TimeEmbedding
 
 _THIN = 16  # channels of a position on the way to the vector and back
-_TIME_WIDTH = 128
 
 
 class LatentUNet(nn.Module):
@@ -33,9 +32,9 @@ class LatentUNet(nn.Module):
         self.time = TimeEmbedding()
         self.first = Conv2d(channels, width)
         self.input = Site(width, role="input")
-        self.encode = _Block(width)
+        self.encode = Block(width)
         self.vector = _Vector((width, height, columns), vector_width)
-        self.decode = _Block(width)
+        self.decode = Block(width)
         self.output = Site(width, role="output", norm=ChannelNorm())
         self.last = Conv2d(width, channels)
         nn.init.zeros_(self.last.weight)
@@ -48,26 +47,6 @@ class LatentUNet(nn.Module):
         h = self.vector(h, time, c)
         h = self.output(self.decode(h, time, c), c)
         out: Tensor = self.last(F.silu(h))
-        return out
-
-
-class _Block(nn.Module):
-    """h + gate(convolution(silu(scale and shift by time(convolution(site(h))))))."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.site = Site(channels, norm=ChannelNorm())
-        self.first = Conv2d(channels, channels, bias=False)
-        self.time = _zeroed(nn.Linear(_TIME_WIDTH, 2 * channels))
-        self.second = Conv2d(channels, channels)
-        self.gate = Site(channels, role="branch")
-        nn.init.zeros_(self.second.weight)
-
-    def forward(self, h: Tensor, time: Tensor, c: Context | None) -> Tensor:
-        """(B, C, H, W) -> the same shape; ``time`` (B, time width)."""
-        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
-        inner = F.silu(torch.addcmul(shift, self.first(self.site(h, c)), 1 + scale))
-        out: Tensor = h + self.gate(self.second(inner), c)
         return out
 
 
@@ -104,7 +83,7 @@ class _VectorBlock(nn.Module):
         super().__init__()
         self.site = Site(width, dim=-1, norm=nn.LayerNorm(width, elementwise_affine=False))
         self.first = nn.Linear(width, width, bias=False)
-        self.time = _zeroed(nn.Linear(_TIME_WIDTH, 2 * width))
+        self.time = _zeroed(nn.Linear(TIME_WIDTH, 2 * width))
         self.second = _zeroed(nn.Linear(width, width))
         self.gate = Site(width, dim=-1, role="branch")
 

@@ -10,7 +10,7 @@ from condbench.errors import UserError
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 from condbench_plugins.networks.unet import TimeEmbedding
 
-_WIDTH = 64
+_WIDTH, _WIDTH_OF_LATENTS = 64, 32
 _BLOCKS = 2
 _LARGE = 16  # from this resolution on, z is brought down to a quarter of it first
 
@@ -35,39 +35,38 @@ class _Block(nn.Module):
 class NoisyClassifier(nn.Module):
     """Logits of the classes, given z = data + sigma * noise and sigma.
 
-    It is small, because what tells classes apart is far less than what a model of images must know, and the two share
-    a budget; and smooth (SiLU), because its gradient is used.
+    It shares a budget with the model that it steers, so it is narrow where z is small already, as a latent is: there a
+    step of the model is cheap too. It is smooth (SiLU), because its gradient is used.
 
     Args:
         shape: (C, H, W) of z.
         classes: how many there are.
-        sigma_data: the deviation of the data, about.
 
     Raises:
         UserError: where z has no rows and columns, or is large and its height or width is not a multiple of 4.
     """
 
-    def __init__(self, shape: tuple[int, ...], classes: int, sigma_data: float = 0.5) -> None:
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
         super().__init__()
         if len(shape) != 3:
             raise UserError(f"the classifier of noisy images needs data of shape (C, H, W), not {shape}")
         channels, height, width = shape
-        self.sigma_data = sigma_data
         self.large = min(height, width) >= _LARGE
         if self.large:
             divisible_by_4(shape, "the classifier of noisy images")
             channels, height, width = 4 * channels, height // 4, width // 4
+        inner = _WIDTH if self.large else _WIDTH_OF_LATENTS
         self.time = TimeEmbedding()
-        self.first = Conv2d(channels, _WIDTH, stride=2 if self.large else 1)
-        self.blocks = nn.ModuleList(_Block(_WIDTH, self.time.linear.out_features) for _ in range(_BLOCKS))
-        self.gather = Conv2d(_WIDTH, _WIDTH, stride=2)
-        self.last = nn.Linear(_WIDTH * -(-height // 2) * -(-width // 2), classes)
+        self.first = Conv2d(channels, inner, stride=2 if self.large else 1)
+        self.blocks = nn.ModuleList(_Block(inner, self.time.linear.out_features) for _ in range(_BLOCKS))
+        self.gather = Conv2d(inner, inner, stride=2)
+        self.last = nn.Linear(inner * -(-height // 2) * -(-width // 2), classes)
         nn.init.zeros_(self.last.weight)
 
     def forward(self, z: Tensor, sigma: Tensor) -> Tensor:
         """(B, C, H, W), noise levels (B,) -> (B, classes) in float32."""
-        # As a denoiser of Karras et al. 2022 (arXiv:2206.00364, table 1) sees them: both of order one.
-        unit = z / (sigma.square() + self.sigma_data**2).sqrt()[:, None, None, None]
+        # As a denoiser of Karras et al. 2022 (arXiv:2206.00364, table 1) sees them, of order one at every noise level.
+        unit = z / (sigma.square() + 1).sqrt()[:, None, None, None]
         time = self.time(sigma.log() / 4)
         h = F.pixel_unshuffle(unit, 2) if self.large else unit
         h = self.first(h.contiguous(memory_format=torch.channels_last))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from condbench.conditioning import ConditionEncoder, adapters
 from condbench_plugins.networks.layers import Conv2d
 
 # Quintic iteration with the steepest slope at zero that keeps singular values within about [0.7, 1.2].
@@ -106,13 +107,16 @@ def muon_and_adamw(
     """Muon on the hidden weight matrices among ``parameters``, AdamW on the rest.
 
     Hidden matrices are those of ``layers`` that are at least 16 wide on both sides; embeddings, biases, gains and thin
-    first or last layers go to AdamW. Muon's arithmetic depends on the size of a matrix only, so it is dear for a matrix
-    that sees one vector per sample: a network of convolutions may leave out its linear layers.
+    first or last layers go to AdamW. So does the path of u, whatever it is: how it learns must not depend on the
+    backbone. Muon's arithmetic depends on the size of a matrix only, so it is dear for one that sees one vector per
+    sample: a network of convolutions may leave out its linear layers.
     """
     wanted = {id(p) for p in parameters}
     hidden: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     matrices = {id(m.weight) for m in module.modules() if isinstance(m, layers)}
+    of_u = [*adapters(module), *(m for m in module.modules() if isinstance(m, ConditionEncoder))]
+    matrices -= {id(parameter) for part in of_u for parameter in part.parameters()}
     for parameter in module.parameters():
         if id(parameter) not in wanted:
             continue

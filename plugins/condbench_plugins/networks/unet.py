@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from condbench.conditioning import Context, Site
 from condbench_plugins.networks.layers import ChannelNorm, Conv2d, divisible_by_4
 
-_TIME_WIDTH = 128
+TIME_WIDTH = 128
 _FREQUENCIES = 32
 
 
@@ -27,7 +27,7 @@ class Block(nn.Module):
         super().__init__()
         self.site = Site(channels, norm=ChannelNorm())
         self.first = Conv2d(channels, channels, bias=False)
-        self.time = nn.Linear(_TIME_WIDTH, 2 * channels)
+        self.time = nn.Linear(TIME_WIDTH, 2 * channels)
         self.second = Conv2d(channels, channels)
         self.gate = Site(channels, role="branch")
         nn.init.zeros_(self.time.weight)
@@ -52,7 +52,7 @@ class TimeEmbedding(nn.Module):
         frequencies = 2 * math.pi * torch.logspace(-2, 4, _FREQUENCIES, base=2)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.frequencies: Tensor
-        self.linear = nn.Linear(2 * _FREQUENCIES, _TIME_WIDTH)
+        self.linear = nn.Linear(2 * _FREQUENCIES, TIME_WIDTH)
 
     def forward(self, t: Tensor) -> Tensor:
         """(B,) -> (B, time width)."""

@@ -23,17 +23,18 @@ _LOG_SCALE = 1.0  # bounds the logarithm of a coupling's scale, so that no inver
 class Coupling(nn.Module):
     """Scales and shifts one half of x by a function of the other half and of what is given (RealNVP, eq. 7 and 8).
 
-    Which numbers are in which half is drawn at random once.
+    Which numbers are in which half is drawn at random once. The ``first`` coupling of a level is where u gets in at the
+    input; in those behind it, that site is a layer like others.
     """
 
     order: Tensor
 
-    def __init__(self, size: int, given: int, width: int) -> None:
+    def __init__(self, size: int, given: int, width: int, *, first: bool) -> None:
         super().__init__()
         self.kept = size // 2
         self.register_buffer("order", torch.randperm(size))
         self.first = nn.Linear(self.kept + given, width)
-        self.input = Site(width, dim=-1, role="input")
+        self.input = Site(width, dim=-1, role="input" if first else "hidden")
         self.site = Site(width, dim=-1, norm=nn.LayerNorm(width, elementwise_affine=False))
         self.expand = nn.Linear(width, width)
         self.contract = nn.Linear(width, width)
@@ -79,7 +80,7 @@ class Couplings(nn.Module):
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(size))
         self.log_deviation = nn.Parameter(torch.full((size,), log_deviation))
-        self.couplings = nn.ModuleList(Coupling(size, given, width) for _ in range(count))
+        self.couplings = nn.ModuleList(Coupling(size, given, width, first=i == 0) for i in range(count))
 
     def forward(self, x: Tensor, given: Tensor, c: Context | None) -> tuple[Tensor, Tensor]:
         """x (B, size), given (B, given) -> noise (B, size) and the logarithm of the scale of volumes (B,)."""

@@ -18,7 +18,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target="condbench_diffusers.ddpm:build",
         options="condbench_diffusers.options:UnetOptions",
         summary="diffusers' UNet2DModel, trained as a DDPM and sampled by DDIM, both diffusers'",
-        offers=frozenset({"gates", "grid", "positions", "score", _NETWORK}),
+        offers=frozenset({"gates", "grid", "norms", "positions", "score", _NETWORK}),
         sizes=("width", "half_width", "quarter_width"),
         paper="Ho et al. 2020, arXiv:2006.11239; Song et al. 2021, arXiv:2010.02502",
     )

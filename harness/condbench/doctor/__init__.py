@@ -1,0 +1,1 @@
+"""What `condbench doctor` looks at: the plugins, and what surrounds them; a file per subject."""
