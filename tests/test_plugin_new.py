@@ -42,7 +42,7 @@ def environment(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -
 def test_they_are_accepted_and_listed(environment: Environment, tmp_path: Path) -> None:
     plugins = json.loads(environment.shell("condbench plugins --json", tmp_path))
     states = {plugin["distribution"]: (plugin["state"], plugin["error"]) for plugin in plugins}
-    assert [states[name] for name in NAMES.values()] == [("active", "")] * len(NAMES)
+    assert [states[name] for name in NAMES.values()] == [("ok", "")] * len(NAMES)
     listing = json.loads(environment.shell("condbench list --json", tmp_path))
     for kind, name in NAMES.items():
         (row,) = [row for row in listing[f"{kind}s"] if row["from"] == f"{name} 0.1.0"]

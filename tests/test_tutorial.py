@@ -68,7 +68,7 @@ def of(said: dict[str, str], command: str) -> str:
 @pytest.mark.authors
 def test_the_plugin_is_accepted_and_its_options_are_shown(said: dict[str, str]) -> None:
     printed = of(said, "condbench plugins")
-    assert "condbench-imle\t0.1.0\timle\tactive" in printed
+    assert "condbench-imle\t0.1.0\timle\tok" in printed
     assert "samples among which the nearest to an image is sought" in printed
 
 
