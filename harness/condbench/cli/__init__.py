@@ -21,6 +21,7 @@ from condbench.cli.export import export
 from condbench.cli.general import general
 from condbench.cli.judge import judge
 from condbench.cli.list import list_
+from condbench.cli.plugin import plugin
 from condbench.cli.plugins import plugins
 from condbench.cli.report import report
 from condbench.cli.run import run
@@ -53,6 +54,7 @@ for name, verb in (
 ):
     app.command(name)(verb)
 app.add_typer(judge, name="judge")
+app.add_typer(plugin, name="plugin")
 app.callback()(general)
 
 
