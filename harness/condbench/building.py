@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from condbench.conditioning import Conditioned, ConditionEncoder, Conditioner, Wrap
+from condbench.conditioning import Build, Conditioned, ConditionEncoder, Conditioner, MakeEncoder, Wrap
 from condbench.data import Dataset
 from condbench.errors import UserError
 from condbench.loading import load
@@ -19,7 +20,7 @@ from condbench.options import restore_options
 from condbench.provenance import digest
 from condbench.registry import Entry, Registry, resolve
 from condbench.results import Choice, PlannedCell
-from condbench.specs import DatasetSpec, Task
+from condbench.specs import BackboneSpec, DatasetSpec, EncoderSpec, Task
 from condbench.store import Run
 
 ENCODER_DIM = 128
@@ -60,21 +61,34 @@ def build(planned: PlannedCell, task: Task, registry: Registry, *, alone: bool =
     cell = planned.cell
     backbone = registry.backbones.get(f"{cell.backbone.distribution}:{cell.backbone.name}").spec
     conditioner = registry.conditioners.get(f"{cell.conditioner.distribution}:{cell.conditioner.name}").spec
-    backbone_options = _options(backbone.options, cell.backbone)
-    build_backbone = resolve(backbone.target)
+    bound = bind(backbone, _options(backbone.options, cell.backbone))
+    if alone:
+        return bound(task, Conditioned)
     lifter: Conditioner = resolve(conditioner.target)(_options(conditioner.options, cell.conditioner))
+    encoders = [registry.encoders.get(name).spec for name in planned.provenance.settings.encoders]
+    return lifter.lift(bound, task, encoder_maker(encoders, task))
+
+
+def bind(backbone: BackboneSpec, options: object) -> Build:
+    """A backbone's ``build`` with its options."""
+    build_backbone = resolve(backbone.target)
 
     def bound(task: Task, wrap: Wrap) -> Model:
-        model: Model = build_backbone(task, wrap, backbone_options)
+        model: Model = build_backbone(task, wrap, options)
         return model
 
+    return bound
+
+
+def encoder_maker(encoders: Sequence[EncoderSpec], task: Task) -> MakeEncoder:
+    """What makes fresh encoders of the task's condition, out of one encoder for each kind."""
+    by_kind = {spec.encodes: spec for spec in encoders}
+
     def make_encoder() -> ConditionEncoder:
-        chosen = [registry.encoders.get(name).spec for name in planned.provenance.settings.encoders]
-        by_kind = {spec.encodes: spec for spec in chosen}
         parts = [resolve(by_kind[domain.kind].target)(domain, ENCODER_DIM) for domain in task.condition]
         return ConditionEncoder(parts, ENCODER_DIM)
 
-    return bound(task, Conditioned) if alone else lifter.lift(bound, task, make_encoder)
+    return make_encoder
 
 
 def load_model(run: Run, planned: PlannedCell, task: Task, registry: Registry) -> Model:

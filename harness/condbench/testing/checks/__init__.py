@@ -1,0 +1,1 @@
+"""The checks of the conformance kit; `catalogue` says which kind of plugin gets which."""

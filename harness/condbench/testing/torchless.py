@@ -1,0 +1,42 @@
+"""Who imports torch: a fresh process that registers a distribution, or imports what must not need torch.
+
+``python -m condbench.testing.torchless DISTRIBUTION [REFERENCE ...]`` prints the first module that imports torch with
+its line, e.g. ``my_plugin.register:3``, or an empty line. It is started by `condbench.testing.checks.plugins`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.metadata import entry_points
+
+from condbench.hookspecs import GROUP
+from condbench.registry import Registry, resolve
+
+
+class _Watch(MetaPathFinder):
+    """A finder that finds nothing, but sees who asks for torch."""
+
+    seen: str = ""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "torch" and not self.seen:
+            frame = sys._getframe(1)
+            while frame.f_back and frame.f_globals["__name__"].startswith("importlib"):
+                frame = frame.f_back
+            self.seen = f"{frame.f_globals['__name__']}:{frame.f_lineno}"
+
+
+def main(distribution: str, *references: str) -> None:
+    """Register the distribution, or import the ``references`` if there are any."""
+    watch = _Watch()
+    sys.meta_path.insert(0, watch)
+    for reference in references:
+        resolve(reference)
+    if not references:
+        Registry(point for point in entry_points(group=GROUP) if point.dist and point.dist.name == distribution)
+    print(watch.seen)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
