@@ -22,6 +22,7 @@ from condbench.testing.checks.catalogue import (
     OF_BACKBONES,
     OF_CONDITIONERS,
     OF_DISTRIBUTIONS,
+    OF_MODELS,
     OF_OTHERS,
     OF_PLUGINS,
 )
@@ -137,14 +138,14 @@ def _of_entry_point(plugin: Plugin, plugins: Sequence[Plugin]) -> str:
 
 
 def _of_backbone(label: str, entry: Entry[Any], registry: Registry) -> Iterator[Case]:
-    for check in OF_BACKBONES:
+    for check in (*OF_BACKBONES, *OF_MODELS):
         yield Case(label, check.name, partial(_alone, check.run, entry, registry))
     for name, other in partners(entry, registry.conditioners):
         yield Case(label, f"{COMPOSES.name} {name}", partial(_compose, entry, other, registry))
 
 
 def _of_conditioner(label: str, entry: Entry[Any], registry: Registry) -> Iterator[Case]:
-    for check in OF_CONDITIONERS:
+    for check in (*OF_CONDITIONERS, *OF_MODELS):
         yield Case(label, check.name, partial(_each, check.run, entry, registry))
     for name, other in partners(entry, registry.backbones):
         yield Case(label, f"{COMPOSES.name} {name}", partial(_compose, other, entry, registry))

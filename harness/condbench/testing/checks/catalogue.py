@@ -29,7 +29,7 @@ OF_DISTRIBUTIONS: tuple[Check[Plugin], ...] = (plugins.registration, plugins.reg
 OF_PLUGINS: tuple[Check[Subject], ...] = (plugins.names_and_options,)
 """Of each plugin, whatever its kind."""
 
-_OF_MODELS: tuple[Check[Composition], ...] = (
+OF_MODELS: tuple[Check[Composition], ...] = (
     shapes.shapes,
     shapes.sampling_for_every_label,
     shapes.mixed_precision,
@@ -41,23 +41,22 @@ _OF_MODELS: tuple[Check[Composition], ...] = (
     repeating.save_and_load,
     learning.the_budget_is_obeyed,
 )
+"""Of a backbone with the kit's conditioner, and of a conditioner in the kit's backbones."""
 
-OF_BACKBONES = (
+OF_BACKBONES: tuple[Check[Composition], ...] = (
     pairing.sites_and_offers,
     neutrality.neutral_start_of_a_backbone,
     separation.causality_of_a_backbone,
-    *_OF_MODELS,
 )
 """Of a backbone with the kit's conditioner."""
 
-OF_CONDITIONERS = (
+OF_CONDITIONERS: tuple[Check[Composition], ...] = (
     neutrality.neutral_start_of_a_conditioner,
     separation.causality_of_a_conditioner,
-    *_OF_MODELS,
 )
 """Of a conditioner in the kit's backbones."""
 
-COMPOSES = pairing.composes
+COMPOSES: Check[Composition] = pairing.composes
 """Of each pair with the other side of the matrix; its name goes on with the partner's."""
 
 OF_OTHERS: dict[str, tuple[Check[Subject], ...]] = {
@@ -80,12 +79,14 @@ OF_OTHERS: dict[str, tuple[Check[Subject], ...]] = {
 """Of the other kinds of plugin."""
 
 
-def every_check() -> dict[str, list[Check[Any]]]:
-    """All checks by the kind of plugin that gets them, for the page that lists them."""
+def every_check() -> dict[str, tuple[Check[Any], ...]]:
+    """All checks by what gets them, as ``docs/conformance.md`` lists them."""
     return {
-        "distribution": list(OF_DISTRIBUTIONS),
-        "plugin": list(OF_PLUGINS),
-        "backbone": [*OF_BACKBONES, COMPOSES],
-        "conditioner": [*OF_CONDITIONERS, COMPOSES],
-        **{kind: list(checks) for kind, checks in OF_OTHERS.items()},
+        "distributions": OF_DISTRIBUTIONS,
+        "plugins": OF_PLUGINS,
+        "backbones and conditioners": OF_MODELS,
+        "backbones": OF_BACKBONES,
+        "conditioners": OF_CONDITIONERS,
+        "pairs": (COMPOSES,),
+        **{f"{kind}s": checks for kind, checks in OF_OTHERS.items()},
     }
