@@ -113,7 +113,17 @@ def stir(model: nn.Module) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:
-                parameter.add_(_NUDGE * torch.randn(parameter.shape, generator=generator).to(parameter.dtype))
+                parameter.add_(_NUDGE * torch.randn(parameter.shape, generator=generator))
+
+
+def wake(model: nn.Module) -> None:
+    """Give weights to layers that start at zero, adapters left out: behind such layers nothing can be told apart."""
+    of_u = {id(p) for slot in slots(model).values() if slot.adapter is not None for p in slot.adapter.parameters()}
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if id(parameter) not in of_u and not parameter.any():
+                parameter.add_(_NUDGE * torch.randn(parameter.shape, generator=generator))
 
 
 def networks(model: Model) -> dict[str, Conditioned]:

@@ -37,7 +37,7 @@ def each_condition_on_its_own(subject: Subject) -> None:
     module.eval()
     with torch.no_grad():
         out, alone = module(u), module(u[:1])
-    require(not differ(out[:1], alone), "an embedding depends on the other conditions in its batch")
+    require(not differ(out[:1], alone), "an embedding depends on the others in its batch")
     require(bool(differ(out[0], out[1])), "two conditions have the same embedding")
 
 

@@ -21,7 +21,7 @@ def neutral_start_of_a_backbone(pair: Composition) -> None:
     treats a context that is there like one that is not, and hands it to its sites only; a network that looks at the
     context itself would give some conditioners a head start."""
     x, u = trial.batch(pair.task)
-    filled, empty = pair.build(), _emptied(pair.build())
+    filled, empty = _awake(pair), _emptied(_awake(pair))
     one, other = trial.losses(filled, x, u), trial.losses(empty, x, u)
     for phase, loss in one.items():
         require(
@@ -40,7 +40,7 @@ def neutral_start_of_a_conditioner(pair: Composition) -> None:
     """At initialisation an adapter leaves what comes into it as it is, one in place of a norm and tokens in a prefix
     are the same for all u, and so is the loss. A conditioner that starts louder than the others would be compared by
     its initialisation; zeros in the last layer of an adapter do it."""
-    model = pair.build()
+    model = _awake(pair)
     x, u = trial.batch(pair.task)
     filled = {name: slot for name, slot in trial.slots(model).items() if slot.adapter is not None}
     if not filled:
@@ -59,7 +59,7 @@ def neutral_start_of_a_conditioner(pair: Composition) -> None:
         handle.remove()
     for name, call in seen.items():
         _check_slot(name, filled[name], call)
-    there = trial.losses(pair.build(), x, trial.exchanged(u))
+    there = trial.losses(_awake(pair), x, trial.exchanged(u))
     for phase, loss in here.items():
         require(
             not trial.differ(loss, there[phase]),
@@ -93,6 +93,12 @@ def _check_slot(name: str, slot: Site | Prefix, call: tuple[Any, ...]) -> None:
         f"the adapter at {name} changes what comes into it before any training: start its last layer at zero, so that "
         "it is the identity",
     )
+
+
+def _awake(pair: Composition) -> Model:
+    model = pair.build()
+    trial.wake(model)
+    return model
 
 
 def _emptied(model: Model) -> Model:

@@ -10,7 +10,7 @@ from condbench.testing.check import check
 from condbench.testing.composition import Composition
 from condbench.testing.outcome import listing, require
 
-_SLACK = 0.5  # an untrained model may overshoot a little, and condbench clamps; pixels up to 255 are another thing
+_FARTHEST = 10.0  # an untrained model may give noise of unit variance, and condbench clamps; 255 is another thing
 
 
 @check("shapes")
@@ -24,11 +24,11 @@ def shapes(pair: Composition) -> None:
     for phase in trial.phases(model):
         loss = model.loss(phase, x, u)
         require(loss.shape == (), f"the loss of phase '{phase}' has shape {tuple(loss.shape)}, not (): return its mean")
-        require(bool(loss.isfinite()), f"the loss of phase '{phase}' is {float(loss)}")
+        require(bool(loss.isfinite()), f"the loss of phase '{phase}' is {float(loss.detach())}")
         require(loss.requires_grad, f"the loss of phase '{phase}' has no gradient: is it computed under no_grad?")
-    _check_samples(pair, trial.draw(model, u), len(u))
-    trial.stir(model)  # so that it does not show nothing but grey
+    trial.stir(model)  # so that it shows more than grey
     x = trial.draw(model, u)
+    _check_samples(pair, x, len(u))
     if pair.task.target.kind in ("image", "video"):
         require(float(x.min()) < 0, f"samples are in [{float(x.min()):.3g}, {float(x.max()):.3g}], not in [-1, 1]")
 
@@ -54,7 +54,7 @@ def mixed_precision(pair: Composition) -> None:
     for phase in trial.phases(model):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = model.loss(phase, x, u)
-        require(bool(loss.isfinite()), f"the loss of phase '{phase}' is {float(loss)} under bfloat16 autocast")
+        require(bool(loss.isfinite()), f"the loss of phase '{phase}' is {float(loss.detach())} under bfloat16 autocast")
         loss.backward()  # type: ignore[no-untyped-call]
         broken = [name for name, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
         require(not broken, f"under bfloat16 autocast the gradient of {listing(broken)} is not finite")
@@ -70,7 +70,7 @@ def the_loss_depends_on_u(pair: Composition) -> None:
     x, u = trial.batch(pair.task)
     given, exchanged = (trial.losses(_stirred(pair), x, v) for v in (u, trial.exchanged(u)))
     require(
-        any(trial.differ(given[phase], exchanged[phase]) for phase in given),
+        any(not torch.equal(given[phase], exchanged[phase]) for phase in given),
         "the loss is the same whatever u is: in no phase does u reach it",
     )
 
@@ -82,7 +82,7 @@ def samples_depend_on_u(pair: Composition) -> None:
     model = _stirred(pair)
     _, u = trial.batch(pair.task)
     require(
-        trial.differ(trial.draw(model, u), trial.draw(model, trial.exchanged(u))),
+        not torch.equal(trial.draw(model, u), trial.draw(model, trial.exchanged(u))),
         "samples are the same whatever u is: does sample() hand u on to its networks?",
     )
 
@@ -99,8 +99,7 @@ def _check_samples(pair: Composition, x: torch.Tensor, size: int) -> None:
     require(bool(x.isfinite().all()), "samples are not finite")
     if pair.task.target.kind in ("image", "video"):
         least, most = float(x.min()), float(x.max())
-        within = least >= -1 - _SLACK and most <= 1 + _SLACK
-        require(within, f"samples are in [{least:.3g}, {most:.3g}], not in [-1, 1]")
+        require(max(-least, most) <= _FARTHEST, f"samples are in [{least:.3g}, {most:.3g}], not in [-1, 1]")
     else:
         size = pair.task.target.size
         require(x.dtype == torch.int64, f"samples of tokens are {x.dtype}, not int64")
