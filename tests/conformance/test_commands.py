@@ -39,39 +39,35 @@ def _break(folder: Path, file: str, old: str, new: str) -> None:
     (folder / file).write_text(source.replace(old, new))
 
 
-def test_a_line_per_check(condbench: Condbench, planted: Path) -> None:
-    lines = condbench("plugin", "test", "small").splitlines()
+def test_a_line_per_check_from_a_driver_without_torch(condbench: Condbench, planted: Path) -> None:
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr))\n"
+        "from condbench.cli import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "plugin", "test", "small"]
+    done = subprocess.run(command, env=condbench.environment, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
     assert lines[0] == "ok        small: registration"
     assert "ok        toy-page: renders" in lines
     assert all(line.startswith("ok") for line in lines)
-    assert condbench.err.splitlines()[-1] == f"{len(lines)} checks: {len(lines)} ok"
+    assert done.stderr.splitlines()[-2:] == [f"{len(lines)} checks: {len(lines)} ok", "False"]
 
 
-def test_a_failed_check_is_exit_code_3(condbench: Condbench, planted: Path) -> None:
+def test_failures_expected_and_not(condbench: Condbench, planted: Path) -> None:
+    """A plugin's error has its traceback on standard error; an expected failure must happen."""
     _break(planted, "toy_reporter.py", "escape(result.reason)", "result.reason")
-    found = condbench.json("plugin", "test", "small", code=3)
+    _break(planted, "toy_executor.py", "    def execute", "    def __init__(self):\n        1 / 0\n\n    def execute")
+    known = ("--expect", "toy-page: renders=a draft", "--expect", "toy-page: renders a run that has only begun=later")
+    found = condbench.json("plugin", "test", "small", *known, code=3)
     states = {f"{one['plugin']}: {one['check']}": (one["state"], one["reason"]) for one in found}
-    state, reason = states.pop("toy-page: renders")
-    assert state == "failed" and "not escaped" in reason
+    assert states.pop("toy-page: renders") == ("expected", "a draft")
+    state, reason = states.pop("toy-page: renders a run that has only begun")
+    assert state == "failed" and reason.startswith("it was expected to fail and does not")
+    assert states.pop("toy-nowhere: follows the protocol") == ("failed", "ZeroDivisionError: division by zero")
+    assert "toy_executor.py" in condbench.err and "Traceback" in condbench.err
     assert {state for state, _ in states.values()} == {"ok"}
-
-
-def test_an_expected_failure_is_told_of_and_must_happen(condbench: Condbench, planted: Path) -> None:
-    expect = ("--expect", "toy-page: renders=it is a draft")
-    out = condbench("plugin", "test", "small", *expect, code=3)
-    assert "failed    toy-page: renders (it was expected to fail and does not" in out
-    _break(planted, "toy_reporter.py", "escape(result.reason)", "result.reason")
-    out = condbench("plugin", "test", "small", *expect)
-    assert "expected  toy-page: renders (it is a draft)" in out
-
-
-def test_what_a_plugin_raises_is_a_failure_with_its_traceback_on_standard_error(
-    condbench: Condbench, planted: Path
-) -> None:
-    _break(planted, "toy_reporter.py", "lines = []", "raise ValueError('no ink')")
-    out = condbench("plugin", "test", "small", code=3)
-    assert "failed    toy-page: renders (ValueError: no ink)" in out
-    assert "toy_reporter.py" in condbench.err
 
 
 def test_a_plugin_that_kills_its_process_fails_the_check_it_was_at(condbench: Condbench, planted: Path) -> None:
@@ -100,19 +96,6 @@ def test_a_mistake_is_a_sentence(condbench: Condbench, planted: Path, arguments:
     assert says in condbench.err and "Traceback" not in condbench.err
 
 
-def test_the_driver_imports_no_torch(condbench: Condbench, planted: Path) -> None:
-    code = (
-        "import sys\n"
-        "from condbench.testing.asking import Question, ask\n"
-        "found = list(ask(Question(distribution='small', expected={}, data_root=None)))\n"
-        "print(len(found) > 5, 'torch' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=condbench.environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["True", "False"]
-
-
 AUTHORS = """
 from condbench.testing import conformance
 
@@ -120,36 +103,34 @@ test_conformance = conformance("small", expected={expected})
 """
 
 
-def _pytest(condbench: Condbench, expected: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    folder = condbench.cwd / "authors"
-    folder.mkdir(exist_ok=True)
-    (folder / "test_mine.py").write_text(AUTHORS.format(expected=expected))
-    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
-    environment = {key: value for key, value in condbench.environment.items() if not key.startswith("PYTEST")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
 def test_one_line_in_an_authors_test_file(condbench: Condbench, planted: Path) -> None:
-    done = _pytest(condbench, {})
-    assert done.returncode == 0, done.stdout
-    assert "PASSED test_mine.py::test_conformance[toy-page: renders]" in done.stdout
     _break(planted, "toy_reporter.py", "escape(result.reason)", "result.reason")
-    done = _pytest(condbench, {})
+    folder = condbench.cwd / "authors"
+    folder.mkdir()
+    files = {
+        "test_plain": {},
+        "test_known": {"toy-page: renders": "a draft", "toy-nowhere: follows the protocol": "not yet"},
+        "test_wrong": {"toy-page: rendres": "a draft"},
+    }
+    for name, expected in files.items():
+        (folder / f"{name}.py").write_text(AUTHORS.format(expected=expected))
+    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "--continue-on-collection-errors"]
+    environment = {key: value for key, value in condbench.environment.items() if not key.startswith("PYTEST")}
+    done = subprocess.run([*command, "."], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
+    for line in (
+        "PASSED test_plain.py::test_conformance[toy-nowhere: follows the protocol]",
+        "FAILED test_plain.py::test_conformance[toy-page: renders]",
+        "XFAIL test_known.py::test_conformance[toy-page: renders]",
+        "FAILED test_known.py::test_conformance[toy-nowhere: follows the protocol]",
+        "ERROR test_wrong.py",
+    ):
+        assert line in done.stdout, done.stdout
     assert "toy-page: renders: the reason of a failed cell is not escaped" in done.stdout
-    assert "Traceback" not in done.stdout and "outcome.py" not in done.stdout
-    assert (
-        "XFAIL test_mine.py::test_conformance[toy-page: renders]"
-        in _pytest(condbench, {"toy-page: renders": "a draft"}).stdout
-    )
-    strict = _pytest(condbench, {"toy-page: renders": "a draft", "toy-nowhere: follows the protocol": "not yet"})
-    assert strict.returncode == 1
-    assert "FAILED test_mine.py::test_conformance[toy-nowhere: follows the protocol]" in strict.stdout
-    wrong = _pytest(condbench, {"toy-page: rendres": "a draft"})
-    assert wrong.returncode != 0 and "did you mean 'toy-page: renders'" in wrong.stdout
+    assert "outcome.py" not in done.stdout, "a sentence, without the kit's own lines"
+    assert "did you mean 'toy-page: renders'" in done.stdout
 
 
-def test_collecting_needs_condbenchs_packages_only() -> None:
-    """Importing the kit is no cost at the start of a test session."""
+def test_importing_the_kit_costs_nothing() -> None:
     code = "import sys; import condbench.testing; print(sorted({'torch', 'pytest'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

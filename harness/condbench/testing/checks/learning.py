@@ -29,7 +29,7 @@ def gradients_reach_everything(pair: Composition) -> None:
     reached: set[str] = set()
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            parameter.register_post_accumulate_grad_hook(partial(_note, reached, name))
+            parameter.register_post_accumulate_grad_hook(partial(_note, reached, name))  # type: ignore[no-untyped-call]
     for _ in trial.steps(model, x, trial.half_dropped(u), _STEPS):
         if len(reached) == len(before) and not _unmoved(model, before):
             return

@@ -57,7 +57,8 @@ def composes(pair: Composition) -> None:
     Any backbone composes with any conditioner: that is what the matrix is made of. A pair that does not fit by what
     is needed and offered is skipped with that reason."""
     model = pair.build()
-    x, u = (whole[:_BATCH] for whole in trial.batch(pair.task))  # there are many pairs, and all must be quick
+    x, u = trial.batch(pair.task)
+    x, u = x[:_BATCH], u[:_BATCH]  # there are many pairs, and all must be quick
     for _ in trial.steps(model, x, trial.half_dropped(u), 1):
         pass
     broken = [name for name, parameter in model.named_parameters() if not parameter.isfinite().all()]

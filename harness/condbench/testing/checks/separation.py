@@ -38,9 +38,9 @@ def no_leakage_across_the_batch(pair: Composition) -> None:
             )
     # One label more for the last, so that a model which takes a batch label by label gives the others the same noise.
     _, u = trial.batch(pair.task)
-    other = Condition.cat([u[:-2], u[-1:]])
+    others = Condition.cat([u[:-2], u[-1:]])
     require(
-        not trial.differ(trial.draw(model, u[:-1])[:-1], trial.draw(model, other)[:-1]),
+        not trial.differ(trial.draw(model, u[:-1])[:-1], trial.draw(model, others)[:-1]),
         "a sample depends on the conditions of others in its batch, from the same noise",
     )
 
@@ -80,21 +80,21 @@ def causality_of_a_conditioner(pair: Composition) -> None:
     trial.stir(model)
     x, u = trial.batch(pair.task)
     filled = {
-        name: slot
+        name: slot.adapter
         for name, slot in trial.slots(model).items()
         if isinstance(slot, Site) and not slot.mixable and slot.adapter is not None
     }
     if not filled:
         raise NotApplicable("it fills no site with mixable=False")
-    for name, slot in filled.items():
-        h, c = _first_call(slot.adapter, lambda: _all_losses(model, x, u))
+    for name, adapter in filled.items():
+        h, c = _first_call(adapter, lambda: _all_losses(model, x, u))
         positions = h.detach().flatten(1, -2)
         middle = positions.shape[1] // 2
         others = torch.arange(positions.shape[1]) != middle
         changed = positions.clone()
         changed[:, middle] += _PUSH * torch.arange(h.shape[-1])  # not the same for all channels, which norms take away
         with torch.no_grad():
-            one, other = (slot.adapter(flat.view(h.shape), c).flatten(1, -2) for flat in (positions, changed))
+            one, other = (adapter(flat.view(h.shape), c).flatten(1, -2) for flat in (positions, changed))
         require(
             not trial.differ(one[:, others], other[:, others]),
             f"the adapter at {name}, where mixable=False, mixes positions: only sites that may mix them can take it",
