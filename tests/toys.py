@@ -1,4 +1,4 @@
-"""Toy networks and models with every kind of site, for tests of the contract; each learns in milliseconds."""
+"""A toy network and model with every kind of site of an image, for tests of the contract; it learns in milliseconds."""
 
 from __future__ import annotations
 
@@ -36,21 +36,6 @@ class ConvNet(nn.Module):
         return self.last(self.output(torch.relu(self.hidden[1](h, c)), c))
 
 
-class SequenceNet(nn.Module):
-    """Pixels as a sequence, with causal sites on (B, T, C)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Linear(1, 8)
-        self.last = nn.Linear(8, 1)
-        self.input = Site(8, dim=-1, role="input", mixable=False)
-        self.hidden = Site(8, dim=-1, mixable=False, norm=nn.LayerNorm(8))
-
-    def forward(self, x: Tensor, c: Context | None) -> Tensor:
-        h = self.input(self.first(x.flatten(1)[..., None]), c)
-        return self.last(torch.tanh(self.hidden(h, c))).view_as(x)
-
-
 class ToyModel(Model):
     """Learns to denoise; it samples by denoising noise once."""
 
@@ -69,7 +54,3 @@ class ToyModel(Model):
 
 def build_conv(task: Task, wrap: Wrap) -> ToyModel:
     return ToyModel(wrap(ConvNet()))
-
-
-def build_sequence(task: Task, wrap: Wrap) -> ToyModel:
-    return ToyModel(wrap(SequenceNet()))

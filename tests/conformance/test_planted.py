@@ -49,7 +49,7 @@ BUGS: dict[str, tuple[tuple[str, str, str], str, str]] = {
         "cannot be written as text",
     ),
     "options that take any name": (
-        ("options.py", ', extra="forbid"', ""),
+        ("options.py", 'extra="forbid"', 'extra="allow"'),
         "toy: names and options",
         "unknown names",
     ),
@@ -293,6 +293,11 @@ BUGS: dict[str, tuple[tuple[str, str, str], str, str]] = {
         ("metric.py", "n=len(labels)", "n=len(labels), low=-2.0, high=-1.0"),
         "toy-ink: measures real images",
         "is not around",
+    ),
+    "a metric that paints over samples": (
+        ("metric.py", "    labels, real =", "    evaluation.samples[:] = 0\n    labels, real ="),
+        "toy-ink: measures real images",
+        "it changes the samples",
     ),
     "a metric that draws at random": (
         ("metric.py", "float(np.mean(distances))", "float(np.mean(distances) + np.random.rand())"),

@@ -18,8 +18,9 @@ import torch
 from condbench.building import bind, encoder_maker, settle
 from condbench.conditioning import Build, Conditioned, Conditioner
 from condbench.errors import UserError
-from condbench.matrix import incompatible, options_model
+from condbench.matrix import incompatible
 from condbench.model import Model
+from condbench.options import options_model
 from condbench.registry import Catalogue, Entry, Registry, resolve
 from condbench.specs import BackboneSpec, ConditionerSpec, DatasetSpec, Domain, EncoderSpec, Kind, Spec, Task
 from condbench.testing.outcome import NotApplicable

@@ -21,15 +21,15 @@ from condbench.testing.subject import Subject
 
 _SAMPLES = 256
 
+Images = NDArray[np.generic]
+
 
 @check("measures real images")
 def measures_real_images(subject: Subject) -> None:
     """Of real images with their labels it gives a finite value, how many samples that is of, and an interval around
     it if it gives one; where it cannot be had, it raises Unavailable with the reason. Its samples are left as they
     were."""
-    digits = _digits(subject.registry)
-    images, labels = digits.test.x[:_SAMPLES].copy(), digits.test.u[0][:_SAMPLES]
-    found = _measured(subject, images, (labels,))
+    found, samples = _of_real_images(subject)
     require(isinstance(found, Measurement), f"it gives a {type(found).__name__}, not a Measurement")
     require(math.isfinite(found.value), f"its value is {found.value}: raise Unavailable with the reason instead")
     require(found.n > 0, f"its n is {found.n}, which must be the number of samples that it is of")
@@ -37,19 +37,18 @@ def measures_real_images(subject: Subject) -> None:
     require((low is None) == (high is None), "it gives one end of an interval without the other")
     if low is not None and high is not None:
         require(low <= found.value <= high, f"its interval [{low:.4g}, {high:.4g}] is not around {found.value:.4g}")
-    require(np.array_equal(images, digits.test.x[:_SAMPLES]), "it changes the samples, which other metrics measure too")
+    real, _ = _real(subject)
+    require(np.array_equal(samples, real), "it changes the samples, which other metrics measure too")
 
 
 @check("deterministic")
 def deterministic(subject: Subject) -> None:
     """The same samples and seed give the same value, to the last bit. Cells are resumed and compared by it; draw at
     random with the evaluation's seed."""
-    digits = _digits(subject.registry)
-    values = []
-    for number in range(2):
-        settle(1, number)  # whatever was drawn before in the process
-        values.append(_measured(subject, digits.test.x[:_SAMPLES], (digits.test.u[0][:_SAMPLES],)).value)
-    require(values[0] == values[1], f"measured twice, its value is {values[0]!r} and {values[1]!r}")
+    first, _ = _of_real_images(subject)
+    settle(1, 1)  # whatever was drawn before in the process
+    again = _measured(subject, *_real(subject))
+    require(first.value == again.value, f"measured twice, its value is {first.value!r} and {again.value!r}")
 
 
 @check("direction")
@@ -59,10 +58,9 @@ def direction(subject: Subject) -> None:
     better = subject.entry.spec.better
     if better == "neither":
         raise NotApplicable('it is better="neither"')
-    digits = _digits(subject.registry)
-    images, u = digits.test.x[:_SAMPLES], (digits.test.u[0][:_SAMPLES],)
+    images, u = _real(subject)
     noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
-    of_images, of_noise = (_measured(subject, x, u).value for x in (images, noise))
+    of_images, of_noise = _of_real_images(subject)[0].value, _measured(subject, noise, u).value
     worse = of_images > of_noise if better == "lower" else of_images < of_noise
     require(
         not worse,
@@ -75,14 +73,28 @@ def samples_without_labels(subject: Subject) -> None:
     """Where nobody knows what the samples were drawn for, it measures all the same or raises Unavailable with the
     reason. `condbench evaluate` takes files of images alone, and a metric that raises anything else looks broken
     there."""
-    images = _digits(subject.registry).test.x[:_SAMPLES]
+    images, _ = _real(subject)
     try:
         _measured(subject, images, ())
     except NotApplicable:
         return
 
 
-def _measured(subject: Subject, samples: NDArray[np.generic], u: tuple[NDArray[np.generic], ...]) -> Measurement:
+@cache
+def _of_real_images(subject: Subject) -> tuple[Measurement, Images]:
+    """What the metric says of real images, asked once since a metric may be dear; and the images as it left them."""
+    settle(1, 0)
+    images, u = _real(subject)
+    return _measured(subject, images, u), images
+
+
+def _real(subject: Subject) -> tuple[Images, tuple[Images, ...]]:
+    """Real images, in an array of their own, and their labels."""
+    test = _digits(subject.registry).test
+    return test.x[:_SAMPLES].copy(), (test.u[0][:_SAMPLES],)
+
+
+def _measured(subject: Subject, samples: Images, u: tuple[Images, ...]) -> Measurement:
     """What the metric says; where it is unavailable there is nothing to check."""
     evaluation = Evaluation(_digits(subject.registry), samples, u, torch.device("cpu"))
     try:
