@@ -26,9 +26,9 @@ def shapes(pair: Composition) -> None:
         require(loss.shape == (), f"the loss of phase '{phase}' has shape {tuple(loss.shape)}, not (): return its mean")
         require(bool(loss.isfinite()), f"the loss of phase '{phase}' is {float(loss.detach())}")
         require(loss.requires_grad, f"the loss of phase '{phase}' has no gradient: is it computed under no_grad?")
+    _check_samples(pair, trial.draw(model, u), len(u))
     trial.stir(model)  # so that it shows more than grey
     x = trial.draw(model, u)
-    _check_samples(pair, x, len(u))
     if pair.task.target.kind in ("image", "video"):
         require(float(x.min()) < 0, f"samples are in [{float(x.min()):.3g}, {float(x.max()):.3g}], not in [-1, 1]")
 
