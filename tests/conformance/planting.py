@@ -6,11 +6,11 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from condbench.discovery import discover
 from condbench.hookspecs import GROUP
 from condbench.registry import Registry
 
@@ -35,4 +35,4 @@ def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, *bugs: tuple[str, str, 
     monkeypatch.syspath_prepend(folder)
     path = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *([path] if path else [])]))
-    return Registry(entry_points(group=GROUP))
+    return Registry(discover())

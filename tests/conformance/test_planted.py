@@ -49,7 +49,7 @@ BUGS: dict[str, tuple[tuple[str, str, str], str, str]] = {
         "cannot be written as text",
     ),
     "options that take any name": (
-        ("options.py", ', extra="forbid"', ""),
+        ("options.py", 'extra="forbid"', 'extra="allow"'),
         "toy: names and options",
         "unknown names",
     ),

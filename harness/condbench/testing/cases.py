@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from condbench.discovery import Plugin
 from condbench.errors import UserError, unknown
-from condbench.registry import Entry, Plugin, Registry
+from condbench.registry import Entry, Registry
 from condbench.testing.checks.catalogue import (
     COMPOSES,
     OF_BACKBONES,
@@ -28,7 +29,7 @@ from condbench.testing.checks.catalogue import (
 )
 from condbench.testing.composition import Composition, of_backbone, of_conditioner, pair, partners
 from condbench.testing.outcome import NotApplicable, Outcome, Violated
-from condbench.testing.subject import Subject, catalogues
+from condbench.testing.subject import Subject
 
 _UNEXPECTED = "it was expected to fail and does not: take it off the expected failures"
 
@@ -77,8 +78,8 @@ def cases(distribution: str, registry: Registry, data_root: Path | None = None) 
         for check in OF_DISTRIBUTIONS
     ]
     own = [
-        (kind, entry)
-        for kind, catalogue in catalogues(registry).items()
+        (catalogue.kind, entry)
+        for catalogue in registry.catalogues.values()
         for entry in catalogue
         if entry.plugin.distribution == distribution
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condbench.registry import Catalogue, Entry, Registry
+from condbench.registry import Entry, Registry
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,3 @@ class Subject:
     entry: Entry[Any]
     registry: Registry
     data_root: Path | None = None
-
-
-def catalogues(registry: Registry) -> dict[str, Catalogue[Any]]:
-    """Every kind of plugin that there is, by its name in the singular."""
-    kinds = (
-        *(registry.backbones, registry.conditioners, registry.encoders, registry.datasets),
-        *(registry.metrics, registry.executors, registry.reporters),
-    )
-    return {catalogue.kind: catalogue for catalogue in kinds}

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 from importlib.abc import MetaPathFinder
-from importlib.metadata import entry_points
 
-from condbench.hookspecs import GROUP
+from condbench.discovery import discover
 from condbench.registry import Registry, resolve
 
 
@@ -34,7 +33,7 @@ def main(distribution: str, *references: str) -> None:
     for reference in references:
         resolve(reference)
     if not references:
-        Registry(point for point in entry_points(group=GROUP) if point.dist and point.dist.name == distribution)
+        Registry(found for found in discover() if found[0].distribution == distribution)
     print(watch.seen)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from condbench.registry import Plugin
+from condbench.discovery import Plugin
 from condbench.testing.check import Check
 from condbench.testing.checks import (
     datasets,

@@ -44,7 +44,8 @@ def neutral_start_of_a_conditioner(pair: Composition) -> None:
     x, u = trial.batch(pair.task)
     filled = {name: slot for name, slot in trial.slots(model).items() if slot.adapter is not None}
     if not filled:
-        raise NotApplicable("it fills no slot of a network")
+        _check_without_slots(pair)
+        return
     seen: dict[str, tuple[Any, ...]] = {}
     handles = []
     for name, slot in filled.items():
@@ -59,7 +60,19 @@ def neutral_start_of_a_conditioner(pair: Composition) -> None:
         handle.remove()
     for name, call in seen.items():
         _check_slot(name, filled[name], call)
-    there = trial.losses(_awake(pair), x, trial.exchanged(u))
+    _check_losses(here, trial.losses(_awake(pair), x, trial.exchanged(u)))
+
+
+def _check_without_slots(pair: Composition) -> None:
+    """A conditioner that embeds u, but has another place for it than sites and prefixes."""
+    model = pair.build()
+    if all(network.encoder is None for network in trial.networks(model).values()):
+        raise NotApplicable("it acts on whole models, and on no network")
+    x, u = trial.batch(pair.task)
+    _check_losses(trial.losses(model, x, u), trial.losses(pair.build(), x, trial.exchanged(u)))
+
+
+def _check_losses(here: dict[str, Tensor], there: dict[str, Tensor]) -> None:
     for phase, loss in here.items():
         require(
             not trial.differ(loss, there[phase]),

@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from condbench.registry import Plugin, resolve
+from condbench.discovery import Plugin
+from condbench.registry import resolve
 from condbench.specs import BackboneSpec
 from condbench.testing.check import check
 from condbench.testing.composition import BUILT_IN
 from condbench.testing.outcome import NotApplicable, Violated, require
-from condbench.testing.subject import Subject, catalogues
+from condbench.testing.subject import Subject
 
 
 @check("registration")
@@ -40,7 +41,7 @@ def names_and_options(subject: Subject) -> None:
     module imports no torch, whose defaults are valid, as text too, and which refuses what it does not know. Options
     come from the command line as text, and are validated and listed before anything runs."""
     spec, plugin = subject.entry.spec, subject.entry.plugin
-    everyone = [entry for catalogue in catalogues(subject.registry).values() for entry in catalogue]
+    everyone = [entry for catalogue in subject.registry.catalogues.values() for entry in catalogue]
     same = [entry for entry in everyone if type(entry.spec) is type(spec) and entry.spec.name == spec.name]
     owners = {entry.plugin.distribution for entry in same} - {plugin.distribution}
     require(
@@ -68,15 +69,15 @@ def _check_options(spec: Any, model: Any) -> None:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise Violated(f"its options have no valid defaults: {where}: {first['msg']}") from None
-    dumped = options.model_dump(mode="json")
+    dumped = options.model_dump(mode="json", by_alias=True)
     as_text = {name: str(value) for name, value in dumped.items() if value is not None}
     try:
-        read = model.model_validate(as_text)
+        read = model.model_validate_strings(as_text)
     except ValidationError as error:
         raise Violated(f"its defaults cannot be written as text, as the command line has them: {error}") from None
     require(read == options, f"its defaults, written as text, are read as {read!r}")
     require(
-        model.model_config.get("extra") == "forbid",
+        model.model_config.get("extra") != "allow",
         "its options take unknown names without a word, so that a misspelt one does nothing: set "
         'model_config = ConfigDict(extra="forbid")',
     )
