@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from condbench.cli.plugin_new import new
+
 if TYPE_CHECKING:
     from condbench.testing.outcome import Outcome
 
@@ -22,6 +24,9 @@ plugin = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 @plugin.callback()
 def _group() -> None:
     """Write and test plugins of your own."""
+
+
+plugin.command("new")(new)
 
 
 @plugin.command()
