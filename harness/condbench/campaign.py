@@ -22,16 +22,16 @@ from condbench.matrix import current_provenance, why_skipped
 from condbench.registry import Registry, resolve
 from condbench.results import CellResult, PlannedCell, PluginState, RunInfo
 from condbench.store import DEFAULT_ROOT, Run, write_atomically
-from condbench.suite import Suite
 
 RETRIABLE = ("failed", "lost", "timeout", "diverged", "out-of-memory")
 
 
 def new_run(
-    suite: Suite,
     plan: list[PlannedCell],
     registry: Registry,
     *,
+    name: str,
+    description: str,
     out: Path | None,
     command: list[str],
     jobs: int,
@@ -41,12 +41,13 @@ def new_run(
 ) -> Run:
     """Make the run directory with its plan; cells that cannot be are settled as skipped at once.
 
-    ``began`` is when the command started, now if left out: planning may have taken its time.
+    ``name`` and ``description`` are the suite's; ``began`` is when the command started, now if left out: planning may
+    have taken its time.
     """
     now = began or datetime.datetime.now(datetime.UTC)
     info = RunInfo(
-        suite=suite.name,
-        description=suite.description,
+        suite=name,
+        description=description,
         command=command,
         created=now.isoformat(timespec="seconds"),
         machine=machine.describe(),
@@ -55,7 +56,7 @@ def new_run(
         executor=executor,
         within_seconds=within_seconds,
     )
-    run = Run.create(out or _fresh(f"{suite.name}-{now:%Y%m%d-%H%M%S}"), info, plan)
+    run = Run.create(out or _fresh(f"{name}-{now:%Y%m%d-%H%M%S}"), info, plan)
     _settle_skipped(run)
     return run
 
@@ -103,6 +104,13 @@ def reopen(run: Run, again: Sequence[Again], jobs: int) -> None:
         write_atomically(run.path / "run.json", run.info.model_dump_json(indent=1))
     for one in again:
         shutil.rmtree(run.cell_path(one.planned.name), ignore_errors=True)
+    _settle_skipped(run)
+
+
+def extend(run: Run, more: Sequence[PlannedCell]) -> None:
+    """Add cells to a run's plan, under its lock, e.g. more seeds of some combinations."""
+    write_atomically(run.path / "plan.jsonl", "".join(line.model_dump_json() + "\n" for line in [*run.plan, *more]))
+    run.__dict__.pop("plan", None)
     _settle_skipped(run)
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from condbench import machine, provenance
 from condbench.errors import UserError
@@ -68,6 +68,31 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None, *, need_data:
             )
         )
     return planned
+
+
+def replan(cell: Cell, settings: Settings, registry: Registry, data_root: Path | None) -> PlannedCell:
+    """A cell as it would be planned here and now: the options that were asked for once, today's defaults for all else.
+
+    Raises:
+        UserError: for a plugin or an option that is not there any more.
+    """
+    catalogues: list[tuple[str, Choice, Catalogue[Any]]] = [
+        ("dataset", cell.dataset, registry.datasets),
+        ("backbone", cell.backbone, registry.backbones),
+        ("conditioner", cell.conditioner, registry.conditioners),
+    ]
+    now = cell.model_copy(
+        update={
+            kind: choose(Request(f"{choice.distribution}:{choice.name}", choice.changed), catalogue)[1]
+            for kind, choice, catalogue in catalogues
+        }
+    )
+    return PlannedCell(
+        name=_cell_name(now, registry),
+        skip=why_skipped(now, registry),
+        data_root=None if data_root is None else str(data_root.resolve()),
+        provenance=current_provenance(now, settings, registry, data_root),
+    )
 
 
 def current_provenance(

@@ -14,6 +14,8 @@ from typing import NoReturn
 
 import typer
 
+from condbench.cli.baseline import baseline
+from condbench.cli.check import check
 from condbench.cli.compare import compare
 from condbench.cli.doctor import doctor
 from condbench.cli.evaluate import evaluate
@@ -47,6 +49,7 @@ for name, verb in (
     ("doctor", doctor),
     ("report", report),
     ("compare", compare),
+    ("check", check),
     ("export", export),
     ("evaluate", evaluate),
     ("sample", sample),
@@ -55,6 +58,7 @@ for name, verb in (
     app.command(name)(verb)
 app.add_typer(judge, name="judge")
 app.add_typer(plugin, name="plugin")
+app.add_typer(baseline, name="baseline")
 app.callback()(general)
 
 

@@ -117,9 +117,10 @@ def run(
             return
         command = [Path(sys.argv[0]).name, *sys.argv[1:]]
         target = new_run(
-            chosen,
             plan,
             registry,
+            name=chosen.name,
+            description=chosen.description,
             out=out,
             command=command,
             jobs=jobs,

@@ -1,0 +1,189 @@
+"""Samples from frozen weights, with fixed noise and fixed labels: a change of a sampler or a metric shows in seconds.
+
+A baseline may keep one seed's weights per cell, with what ten draws from them measured. Drawing again from the same
+noise gives the same bits where neither the sampler nor a metric has changed; otherwise the draws are tested like seeds.
+Weights say nothing of training. Torch is in the process that draws (`condbench.gate.redraw`), not here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from condbench.combinations import Identity
+from condbench.errors import NotComparable, UserError
+from condbench.gate import digests
+from condbench.gate.baseline import Baseline, BaselineCell, Draw, Frozen, gated
+from condbench.gate.comparability import changed
+from condbench.gate.decision import Errors
+from condbench.gate.judging import Judgement, Trial
+from condbench.gate.outcome import Finding
+from condbench.matrix import current_provenance
+from condbench.registry import Registry
+from condbench.results import PlannedCell, Record
+from condbench.store import Run
+
+DRAWS, IMAGES = 10, 200
+"""As many draws as a baseline has seeds, so that the same test suits them; a FID needs some 100 images at least."""
+
+
+class Question(Record):
+    """What to draw: a cell, the file of its weights, how many draws of how many images."""
+
+    planned: PlannedCell
+    weights: str
+    draws: int
+    images: int
+
+
+class Answer(Record):
+    """What came of it, or why nothing did."""
+
+    draws: tuple[Draw, ...] = ()
+    error: str = ""
+
+
+def redraw(questions: Sequence[Question]) -> list[Answer]:
+    """Ask a process of its own; where it dies, what it has not answered has that as its error."""
+    if not questions:
+        return []
+    asked = "".join(question.model_dump_json() + "\n" for question in questions)
+    command = [sys.executable, "-m", "condbench.gate.redraw"]
+    limit = sum(question.planned.provenance.settings.timeout_seconds for question in questions)
+    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=False, timeout=limit)
+    answers = [Answer.model_validate_json(line) for line in done.stdout.splitlines()]
+    missing = Answer(error=f"the process that draws samples ended with exit code {done.returncode}")
+    return answers + [missing] * (len(questions) - len(answers))
+
+
+def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside: Path) -> Baseline:
+    """Copy the weights of each cell's first seed into ``folder``, and draw from them what later draws are held against.
+
+    Args:
+        baseline: made from ``run``.
+        run: where the weights are.
+        registry: the installed plugins, which must be those that the run was made with.
+        folder: made if it is not there.
+        beside: the folder of the baseline's file, which names the weights from there.
+
+    Raises:
+        UserError: if weights are missing, or something has changed since the run.
+    """
+    first = [(cell, run.planned(f"{cell.name}.s{cell.seeds[0].seed}")) for cell in baseline.cells]
+    for cell, planned in first:
+        _check_unchanged(run, planned, registry)
+        if not cell.seeds[0].weights:
+            raise UserError(f"the cell '{planned.name}' has no weights to keep: leave out --with-checkpoints.")
+    folder.mkdir(parents=True, exist_ok=True)
+    questions = []
+    for cell, planned in first:
+        kept = folder / f"{cell.name}.safetensors"
+        shutil.copyfile(run.cell_path(planned.name) / "model.safetensors", kept)
+        questions.append(Question(planned=_gated(planned), weights=str(kept), draws=DRAWS, images=IMAGES))
+    cells = []
+    for (cell, _), question, answer in zip(first, questions, redraw(questions), strict=True):
+        if answer.error:
+            raise UserError(f"samples of '{cell.name}' cannot be drawn ({answer.error}): leave out --with-checkpoints.")
+        weights = Path(question.weights)
+        frozen = Frozen(
+            file=Path(os.path.relpath(weights, beside)).as_posix(),
+            sha256=digests.of_file(weights),
+            images=IMAGES,
+            draws=answer.draws,
+        )
+        cells.append(cell.model_copy(update={"frozen": frozen}))
+    return baseline.model_copy(update={"cells": tuple(cells)})
+
+
+@dataclass
+class Look:
+    """What the draws say: findings of cells that sample worse from the same weights, and what else is to be known."""
+
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def look(
+    baseline: Baseline,
+    cells: Sequence[BaselineCell],
+    planned: Mapping[Identity, PlannedCell],
+    beside: Path,
+    errors: Errors,
+) -> Look:
+    """Draw again from the weights of ``cells``; a cell is settled if it regressed, and else left to its seeds.
+
+    Raises:
+        NotComparable: if a file of weights is not the one that the baseline was made with.
+    """
+    found, asked = Look(), []
+    for cell in cells:
+        if cell.frozen is None:
+            continue
+        weights = beside / cell.frozen.file
+        if not weights.is_file():
+            found.notes.append(f"{cell.name}: its frozen weights are not there ({weights}), so they were not looked at")
+            continue
+        if digests.of_file(weights) != cell.frozen.sha256:
+            raise NotComparable(
+                f"the weights '{weights}' are not those that the baseline was recorded with: restore them, or record "
+                "the baseline anew."
+            )
+        question = Question(
+            planned=_gated(planned[cell.identity]),
+            weights=str(weights),
+            draws=len(cell.frozen.draws),
+            images=cell.frozen.images,
+        )
+        asked.append((cell, cell.frozen, question))
+    judgement = Judgement()
+    for (cell, frozen, _), answer in zip(asked, redraw([question for *_, question in asked]), strict=True):
+        if answer.error:
+            found.notes.append(f"{cell.name}: nothing can be drawn from its frozen weights any more ({answer.error})")
+        elif answer.draws != frozen.draws:
+            found.notes.append(f"{cell.name}: the same weights and noise give other samples or measures")
+            _compare(judgement, baseline, cell, frozen, answer)
+    tested = judgement.findings(errors)
+    worse = {finding.cell for finding in tested if finding.result == "regressed"}
+    why = "from the same weights and noise, so its sampler or a metric has changed"
+    found.findings = [
+        replace(finding, why=f"{finding.why}: {why}" if finding.why else why)
+        for finding in tested
+        if finding.cell in worse
+    ]
+    return found
+
+
+def _compare(judgement: Judgement, baseline: Baseline, cell: BaselineCell, frozen: Frozen, answer: Answer) -> None:
+    """Put what both have measured among what is to be tested."""
+    for metric in baseline.metrics:
+        base, head = (
+            tuple(draw.values[metric.name] for draw in draws if metric.name in draw.values)
+            for draws in (frozen.draws, answer.draws)
+        )
+        if len(base) == len(head) == len(frozen.draws):
+            trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
+            judgement.open.append((trial, trial.evidence()))
+
+
+def _check_unchanged(run: Run, planned: PlannedCell, registry: Registry) -> None:
+    """What is drawn now must be what the run's revision draws.
+
+    Raises:
+        UserError: if something has changed since the run.
+    """
+    root = None if planned.data_root is None else Path(planned.data_root)
+    old = gated(planned.provenance)
+    if differs := changed(old, current_provenance(planned.cell, old.settings, registry, root)):
+        raise UserError(
+            f"something has changed since '{run.path}' was made ({differs[0]}), so its samples cannot be drawn again: "
+            "run it anew, or leave out --with-checkpoints."
+        )
+
+
+def _gated(planned: PlannedCell) -> PlannedCell:
+    return planned.model_copy(update={"provenance": gated(planned.provenance)})
