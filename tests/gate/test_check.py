@@ -94,7 +94,8 @@ def test_what_cannot_be_told_says_so(against: Callable[..., dict[str, object]]) 
     assert results(found)[WORSE, "fid"] == "inconclusive"
     assert "differ too much" in str(finding(found)["why"])
     against(5, spread=1.0, strict=True)
-    assert results(against(5, seeds=1, strict=True, worse=1.3))[WORSE, "fid"] == "inconclusive"
+    assert "a test needs 3 seeds" in str(finding(against(5, seeds=1, strict=True, worse=9.0))["why"])
+    assert results(against(1, seeds=3, worse=3.0))[WORSE, "fid"] == "regressed"
 
 
 def test_a_cell_that_failed_is_no_pass(against: Callable[..., dict[str, object]]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condbench.gate.outcome import Finding, Outcome, Result
-from condbench.gate.reporting.github import annotations
+from condbench.gate.reporting.github import commands
 from condbench.gate.reporting.junit import junit
 from condbench.gate.reporting.markdown import escape, markdown
 from tests.made_runs import HOSTILE
@@ -53,10 +53,10 @@ def test_each_result_has_its_tag(result: Result, strict: bool, tag: str) -> None
 
 
 def test_no_message_becomes_another_workflow_command() -> None:
-    (line,) = annotations(outcome("failed", "50 %\n::add-mask::x\r\n::error::y"))
+    (line,) = commands(outcome("failed", "50 %\n::add-mask::x\r\n::error::y"))
     assert "\n" not in line and "\r" not in line
     assert line.endswith("50 %25%0A::add-mask::x%0D%0A::error::y")
-    assert annotations(outcome("pass", "")) == []
+    assert commands(outcome("pass", "")) == []
 
 
 def test_no_message_becomes_markup() -> None:

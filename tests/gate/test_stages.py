@@ -41,7 +41,7 @@ class Means(Model):
 
     def sample(self, u, generator):
         noise = torch.randn(len(u), 1, 28, 28, generator=generator)
-        return (self.table[u.parts[0]] + 0.3 * noise).clamp(-1, 1)
+        return (self.table[u.parts[0]] + 0.1 * noise).clamp(-1, 1)
 
 def build(task, wrap, options):
     return Means()
@@ -55,7 +55,7 @@ budget = "samples=8000"
 samples = 200
 seeds = 2
 metrics = ["fid", "label_accuracy"]
-timeout_seconds = 60
+timeout_seconds = 300
 """
 
 
@@ -72,7 +72,6 @@ def condbench(condbench_session: Callable[[str], Condbench]) -> Condbench:
 
 
 def write(condbench: Condbench, source: str) -> None:
-    (condbench.planted[-1] / "means.py").write_text(REGISTER + f"# {hash(source)}: what a revision would change\n")
     (condbench.planted[-1] / "means_model.py").write_text(source)
 
 
@@ -112,18 +111,17 @@ def test_a_change_that_changes_nothing_costs_one_seed(condbench: Condbench) -> N
 
 
 def test_a_worse_sampler_is_caught_without_training(condbench: Condbench) -> None:
-    write(condbench, MODEL.replace("0.3 * noise", "1.0 * noise"))
+    write(condbench, MODEL.replace("0.1 * noise", "0.6 * noise"))
     found = check(condbench, 1, "--out", "sampler")
     assert ("regressed", "frozen weights") in settled(found)
     assert not (condbench.cwd / "sampler").exists(), "nothing was trained"
 
 
 def test_worse_training_is_caught_by_seeds(condbench: Condbench) -> None:
-    """Learning hardly at all; frozen weights sample as before, so that it is training that changed."""
+    """Learning hardly at all: three seeds of a run are enough to see that."""
     write(condbench, MODEL.replace("lr=0.05", "lr=0.001"))
-    found = check(condbench, 1, "--out", "training")
-    assert ("regressed", "seeds") in settled(found) and not found["notes"]
-    assert len((condbench.cwd / "training/plan.jsonl").read_text().splitlines()) == 10, "one, two and seven seeds"
+    condbench("run", "--suite", "means.toml", "--seeds", "3", "--out", "training")
+    assert ("regressed", "seeds") in settled(check(condbench, 1, "training"))
 
 
 def test_weights_that_were_exchanged_are_refused(condbench: Condbench) -> None:
@@ -150,5 +148,6 @@ def test_a_suite_chooses_the_cells(condbench: Condbench, tmp_path: Path) -> None
     (tmp_path / "longer.toml").write_text(SUITE.replace("8000", "9000"))
     found = check(condbench, 4, "--suite", str(tmp_path / "longer.toml"))
     assert "the budgets differ: samples=8000 in the baseline, samples=9000 now" in str(found["findings"])
-    condbench("check", "--baseline", "b.json", "--suite", "smoke", code=4)
+    (tmp_path / "other.toml").write_text(SUITE.replace('"means"]', '"vae"]'))
+    condbench("check", "--baseline", "b.json", "--suite", str(tmp_path / "other.toml"), code=4)
     assert "has no cell that the baseline has" in condbench.err

@@ -54,7 +54,7 @@ def check(
     from condbench.errors import UserError
     from condbench.gate.baseline import read_baseline
     from condbench.gate.reporting.as_json import as_json as to_json
-    from condbench.gate.reporting.github import annotations, summarise
+    from condbench.gate.reporting.github import commands, summarise
     from condbench.gate.reporting.junit import junit as to_junit
     from condbench.gate.reporting.markdown import markdown as to_markdown
     from condbench.gate.stages import check_run
@@ -76,7 +76,7 @@ def check(
     if markdown is not None:
         write_atomically(markdown, to_markdown(outcome))
     if os.environ.get("GITHUB_ACTIONS") == "true" if github is None else github:
-        for line in annotations(outcome):
+        for line in commands(outcome):
             print(line, file=sys.stderr)
         summarise(outcome)
     if as_json:

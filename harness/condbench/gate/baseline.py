@@ -19,8 +19,8 @@ from condbench.results import Cell, Choice, Distribution, Provenance, Record, Se
 from condbench.specs import Better
 from condbench.store import write_atomically
 
-KIND = "condbench baseline"
-SCHEMA = 1
+KIND: Literal["condbench baseline"] = "condbench baseline"
+SCHEMA: Literal[1] = 1
 GATED = ("fid", "label_accuracy")
 """The metrics that a check looks at, where a run has measured them."""
 

@@ -115,10 +115,7 @@ def regressions(p_no_worse: ArrayLike, p_margin: ArrayLike, errors: Errors) -> N
     at most ``errors.within_margin`` where everything may have got worse by up to the margin. Both hold however the
     tests depend on each other, e.g. a cell's FID and accuracy.
     """
-    return np.asarray(
-        (np.apply_along_axis(holm, -1, p_no_worse) < errors.no_worse)
-        & (np.apply_along_axis(holm, -1, p_margin) < errors.within_margin)
-    )
+    return (_adjusted(p_no_worse) < errors.no_worse) & (_adjusted(p_margin) < errors.within_margin)
 
 
 def smallest_seen(error: ArrayLike, freedom: ArrayLike, tests: int, errors: Errors) -> Reals:
@@ -135,10 +132,12 @@ def smallest_seen(error: ArrayLike, freedom: ArrayLike, tests: int, errors: Erro
     error, freedom = np.asarray(error, float), np.asarray(freedom, float)
 
     def beyond(level: float) -> Reals:
-        critical = stdtrit(freedom, 1 - level / tests)
-        return critical * (1 - 1 / (4 * freedom)) + ndtri(POWER) * np.sqrt(1 + critical**2 / (2 * freedom))
+        critical = np.asarray(stdtrit(freedom, 1 - level / tests), float)
+        spread = np.sqrt(1 + critical**2 / (2 * freedom))
+        return np.asarray(critical * (1 - 1 / (4 * freedom)) + float(ndtri(POWER)) * spread, float)
 
-    return np.maximum(beyond(errors.no_worse) * error, MARGIN + beyond(errors.within_margin) * error)
+    smallest: Reals = np.maximum(beyond(errors.no_worse) * error, MARGIN + beyond(errors.within_margin) * error)
+    return smallest
 
 
 @dataclass(frozen=True)
@@ -223,6 +222,11 @@ def _smallest(one: Evidence, found: Contrast, tests: int, errors: Errors) -> flo
     n, m, all_seeds = len(one.base), len(one.head), FIRST + MORE
     error = found.error / math.sqrt(1 / n + 1 / m) * math.sqrt(1 / n + 1 / all_seeds)
     return float(smallest_seen(error, n + all_seeds - 2, tests, errors))
+
+
+def _adjusted(p_values: ArrayLike) -> Reals:
+    """Holm's p-values, along the last axis."""
+    return np.apply_along_axis(lambda family: np.array(holm(family.tolist())), -1, np.asarray(p_values))
 
 
 def _tail(apart: Reals, error: Reals, freedom: Reals) -> Reals:

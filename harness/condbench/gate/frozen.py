@@ -11,7 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from condbench.errors import NotComparable, UserError
 from condbench.gate import digests
 from condbench.gate.baseline import Baseline, BaselineCell, Draw, Frozen, gated
 from condbench.gate.comparability import changed
-from condbench.gate.decision import Errors
+from condbench.gate.decision import Errors, Evidence
 from condbench.gate.judging import Judgement, Trial
 from condbench.gate.outcome import Finding
 from condbench.matrix import current_provenance
@@ -49,16 +51,22 @@ class Answer(Record):
 
 
 def redraw(questions: Sequence[Question]) -> list[Answer]:
-    """Ask a process of its own; where it dies, what it has not answered has that as its error."""
+    """Ask a process of its own; where it dies or takes too long, what it has not answered has that as its error."""
     if not questions:
         return []
-    asked = "".join(question.model_dump_json() + "\n" for question in questions)
-    command = [sys.executable, "-m", "condbench.gate.redraw"]
     limit = sum(question.planned.provenance.settings.timeout_seconds for question in questions)
-    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=False, timeout=limit)
-    answers = [Answer.model_validate_json(line) for line in done.stdout.splitlines()]
-    missing = Answer(error=f"the process that draws samples ended with exit code {done.returncode}")
-    return answers + [missing] * (len(questions) - len(answers))
+    with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile("w+") as answered:  # pipes would break with it
+        asked.writelines(question.model_dump_json() + "\n" for question in questions)
+        asked.seek(0)
+        command = [sys.executable, "-m", "condbench.gate.redraw"]
+        try:
+            code = subprocess.run(command, stdin=asked, stdout=answered, check=False, timeout=limit).returncode
+            why = f"the process that draws samples ended with exit code {code}"
+        except subprocess.TimeoutExpired:
+            why = f"the process that draws samples was ended after {limit:g} s"
+        answered.seek(0)
+        answers = [Answer.model_validate_json(line) for line in answered if line.endswith("\n")]
+    return answers + [Answer(error=why)] * (len(questions) - len(answers))
 
 
 def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside: Path) -> Baseline:
@@ -146,7 +154,7 @@ def look(
             found.notes.append(f"{cell.name}: nothing can be drawn from its frozen weights any more ({answer.error})")
         elif answer.draws != frozen.draws:
             found.notes.append(f"{cell.name}: the same weights and noise give other samples or measures")
-            _compare(judgement, baseline, cell, frozen, answer)
+            judgement.open += _trials(baseline, cell, frozen, answer)
     tested = judgement.findings(errors)
     worse = {finding.cell for finding in tested if finding.result == "regressed"}
     why = "from the same weights and noise, so its sampler or a metric has changed"
@@ -158,16 +166,19 @@ def look(
     return found
 
 
-def _compare(judgement: Judgement, baseline: Baseline, cell: BaselineCell, frozen: Frozen, answer: Answer) -> None:
-    """Put what both have measured among what is to be tested."""
+def _trials(baseline: Baseline, cell: BaselineCell, frozen: Frozen, answer: Answer) -> list[tuple[Trial, Evidence]]:
+    """What both have measured in every draw, to be tested. A value off its scale says nothing; seeds will tell."""
+    found = []
     for metric in baseline.metrics:
         base, head = (
             tuple(draw.values[metric.name] for draw in draws if metric.name in draw.values)
             for draws in (frozen.draws, answer.draws)
         )
+        trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
         if len(base) == len(head) == len(frozen.draws):
-            trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
-            judgement.open.append((trial, trial.evidence()))
+            with suppress(ValueError):
+                found.append((trial, trial.evidence()))
+    return found
 
 
 def _check_unchanged(run: Run, planned: PlannedCell, registry: Registry) -> None:

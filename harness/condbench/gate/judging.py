@@ -11,7 +11,7 @@ from condbench.combinations import Identity
 from condbench.gate import digests
 from condbench.gate.baseline import Baseline, BaselineCell, GatedMetric, gated, round_value
 from condbench.gate.comparability import obstacle
-from condbench.gate.decision import Decision, Errors, Evidence, decide
+from condbench.gate.decision import FIRST, Decision, Errors, Evidence, decide
 from condbench.gate.outcome import Finding, Stage
 from condbench.results import CellResult
 from condbench.statistics import over_seeds, scale_of
@@ -146,6 +146,10 @@ def _judge_one(
     trial = Trial(cell.name, metric, base, tuple(head.values(metric.name).values()), "seeds", metric.n)
     if same := same_samples(cell, metric.name, head):
         found.settled.append(replace(trial, stage="same samples").finding(why=same))
+        return
+    if head.final and len(trial.head) < FIRST:
+        why = f"a test needs {FIRST} seeds, better ten, and there {'is 1' if len(trial.head) == 1 else 'are 2'}"
+        found.settled.append(replace(trial.finding(why=why), result="inconclusive"))
         return
     try:
         found.open.append((trial, trial.evidence(final=head.final)))

@@ -13,8 +13,8 @@ from condbench.campaign import alone, execute, extend
 from condbench.combinations import Identity
 from condbench.executors import Observer
 from condbench.gate.baseline import Baseline, BaselineCell
-from condbench.gate.decision import FIRST, MORE, suspicious
-from condbench.gate.judging import Head, Judgement, heads, judge
+from condbench.gate.decision import FIRST, MORE, Evidence, suspicious
+from condbench.gate.judging import Judgement, heads, judge
 from condbench.registry import Registry
 from condbench.results import PlannedCell
 from condbench.store import Run
@@ -43,11 +43,11 @@ def retrain(
     run = workshop.run
     with alone(run):
         warnings = workshop.work()
-        differing = [cell for cell in cells if _needs_seeds(baseline, cell, heads(run))]
+        differing = [cell for cell in cells if _open(baseline, cell, run)]
         if differing:
             extend(run, [with_seed(planned[cell.identity], seed) for cell in differing for seed in range(1, FIRST)])
             warnings += workshop.work()
-        suspects = [cell for cell in differing if _suspicious(baseline, cell, heads(run))]
+        suspects = [cell for cell in differing if any(_looks_bad(one) for one in _open(baseline, cell, run))]
         if suspects:
             seeds = range(FIRST, FIRST + MORE)
             extend(run, [with_seed(planned[cell.identity], seed) for cell in suspects for seed in seeds])
@@ -68,11 +68,11 @@ def with_seed(planned: PlannedCell, seed: int) -> PlannedCell:
     )
 
 
-def _needs_seeds(baseline: Baseline, cell: BaselineCell, found: Mapping[Identity, Head]) -> bool:
-    """Whether the first seed ended well, and not with the very same samples."""
-    return bool(judge(baseline, found, [cell]).open)
+def _open(baseline: Baseline, cell: BaselineCell, run: Run) -> list[Evidence]:
+    """What is left to be tested of a cell: nothing if its samples are the same to the bit, or a seed ended badly."""
+    so_far = {identity: replace(head, final=False) for identity, head in heads(run).items()}
+    return [evidence for _, evidence in judge(baseline, so_far, [cell]).open]
 
 
-def _suspicious(baseline: Baseline, cell: BaselineCell, found: Mapping[Identity, Head]) -> bool:
-    """Whether a metric of the first seeds looks worse than it may be."""
-    return any(suspicious(one.base, one.head, one.noise) for _, one in judge(baseline, found, [cell]).open)
+def _looks_bad(one: Evidence) -> bool:
+    return bool(suspicious(one.base, one.head, one.noise))

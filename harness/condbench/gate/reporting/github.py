@@ -18,7 +18,7 @@ _LEVELS = {
 }
 
 
-def annotations(outcome: Outcome) -> list[str]:
+def commands(outcome: Outcome) -> list[str]:
     """Workflow commands, a line each, what wants attention first: GitHub shows ten of a level per step."""
     return [_annotation(finding) for finding in outcome.by_urgency() if finding.result in _LEVELS]
 
