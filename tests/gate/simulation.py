@@ -65,7 +65,7 @@ def simulate(
     found = contrast(base, head, noise)
     no_worse, margin = (np.where(closer[..., None], found.p(by), 1.0) for by in (0.0, math.log(1.05)))
     alarms = np.zeros((times, cells * 2), bool)
-    able = no_worse.min((1, 2)) < TRAINED.no_worse / cells / 2  # Holm's first step; else he rejects nothing
+    able = no_worse.min((1, 2)) < TRAINED.no_worse  # in the others nothing can be rejected
     if able.any():
         flat = no_worse.reshape(times, -1)[able], margin.reshape(times, -1)[able]
         alarms[able] = regressions(*flat, TRAINED)

@@ -81,7 +81,7 @@ def contrast(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0) -> Contra
 
     Args:
         base: (..., N) values of the baseline, at least two.
-        head: (..., M) values of the new revision, at least one.
+        head: (..., M) values of the new revision, at least two.
         noise: the least variance that a single value has, e.g. of an accuracy for its count of samples; seeds that
             agree more than that do so by chance.
     """
@@ -90,8 +90,7 @@ def contrast(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0) -> Contra
     worse = head.mean(-1) - base.mean(-1)
     of_base = np.maximum(base.var(-1, ddof=1), noise)
     if min(n, m) < _FEW:
-        of_head = head.var(-1, ddof=1) if m > 1 else of_base
-        pooled = np.maximum(((n - 1) * of_base + (m - 1) * of_head) / (n + m - 2), noise)
+        pooled = np.maximum(((n - 1) * of_base + (m - 1) * head.var(-1, ddof=1)) / (n + m - 2), noise)
         return Contrast(worse, np.sqrt(pooled * (1 / n + 1 / m)), np.full(worse.shape, n + m - 2.0))
     parts = of_base / n, np.maximum(head.var(-1, ddof=1), noise) / m
     total = sum(parts)
