@@ -17,7 +17,11 @@ from condbench.gate.stages import TRAINED
 Reals = NDArray[np.float64]
 
 CELLS = 16
-ACCURACY, ITS_SPREAD, SAMPLES = 0.96, 0.15, 1996
+MEASURED = (0.102, 0.111, 0.015, 0.142, 0.094, 0.181, 0.102, 0.063, 0.041)
+"""Standard deviations of log FID over five seeds of real cells: flow, gan and vae, each with cross-attention, film and
+label-sampling, at 3e12 FLOPs (suite quick), measured in development. Those of logit accuracy were 0.08 to 0.31."""
+
+ACCURACY, ITS_SPREAD, SAMPLES = 0.96, 0.2, 1996
 _NOISE = 1 / (SAMPLES * ACCURACY * (1 - ACCURACY))
 
 
@@ -94,9 +98,9 @@ def main() -> None:
     """Print both tables."""
     times = 4000
     print("| in 16 cells | spread | checks that alarm | that catch it | trainings |\n|---|---:|---:|---:|---:|")
-    mixed = np.tile([0.05, 0.08, 0.11, 0.15], CELLS // 4)
+    measured = np.resize(MEASURED, CELLS)
     lines: list[tuple[str, str, Checks]] = [
-        ("nothing changed", "0.05 to 0.15", simulate(times, spread=mixed)),
+        ("nothing changed", "as measured", simulate(times, spread=measured)),
         ("nothing changed", "0.5", simulate(times, spread=0.5)),
         ("everything 5 % worse", "0.02", simulate(times, spread=0.02, worse=1.05, everywhere=True)),
         *(

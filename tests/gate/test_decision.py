@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from condbench.gate.decision import MARGIN, Errors, Evidence, contrast, decide, regressions, smallest_seen
-from tests.gate.simulation import simulate
+from tests.gate.simulation import CELLS, MEASURED, simulate
 from tests.statistics.simulation import chance
 
 TIMES = 3000
-MIXED = np.tile([0.05, 0.08, 0.11, 0.15], 4)
+REAL = np.resize(MEASURED, CELLS)
 SIDE = st.lists(st.floats(-3, 3), min_size=5, max_size=12)
 
 
-@pytest.mark.parametrize("spread", [MIXED, 0.1, 0.5], ids=["mixed", "0.1", "0.5"])
+@pytest.mark.parametrize("spread", [REAL, 0.1, 0.5], ids=["measured", "0.1", "0.5"])
 def test_no_change_in_16_cells_hardly_ever_alarms(spread: float) -> None:
     """At most 1 % of checks, whatever the spread; and few cells are trained more than three times."""
     found = simulate(TIMES, spread=spread, seed=1)

@@ -98,7 +98,7 @@ def test_the_weights_lie_beside_the_baseline(condbench: Condbench) -> None:
     (cell,) = json.loads((condbench.cwd / "b.json").read_text())["cells"]
     assert cell["frozen"]["file"] == "weights/mnist10k.means.none.safetensors"
     assert len({draw["samples"] for draw in cell["frozen"]["draws"]}) == 10, "each draw has its own noise"
-    assert all(0.5 < draw["values"]["label_accuracy"] <= 1 for draw in cell["frozen"]["draws"])
+    assert all(draw["values"]["label_accuracy"] > 0.2 for draw in cell["frozen"]["draws"]), "better than chance"
 
 
 def test_a_change_that_changes_nothing_costs_one_seed(condbench: Condbench) -> None:

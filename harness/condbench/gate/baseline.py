@@ -42,8 +42,8 @@ class SeedValues(Record):
 
     seed: int
     values: dict[str, float]
-    samples: str = Field("", description="sha256 of the samples' pixels; empty where they were not kept")
-    weights: str = Field("", description="sha256 of the trained weights' file; empty where it was not kept")
+    samples: str = Field("", description="of sha256, over the samples' pixels; empty where they were not kept")
+    weights: str = Field("", description="of sha256, over the weights' file; empty where it was not kept")
 
 
 class Draw(Record):
@@ -57,7 +57,7 @@ class Frozen(Record):
     """Weights kept beside the baseline, and what draws of ``images`` samples each from them gave."""
 
     file: str
-    sha256: str
+    digest: str
     images: int
     draws: tuple[Draw, ...]
 

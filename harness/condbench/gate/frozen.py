@@ -100,7 +100,7 @@ def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside:
         weights = Path(question.weights)
         frozen = Frozen(
             file=Path(os.path.relpath(weights, beside)).as_posix(),
-            sha256=digests.of_file(weights),
+            digest=digests.of_file(weights),
             images=IMAGES,
             draws=answer.draws,
         )
@@ -136,7 +136,7 @@ def look(
         if not weights.is_file():
             found.notes.append(f"{cell.name}: its frozen weights are not there ({weights}), so they were not looked at")
             continue
-        if digests.of_file(weights) != cell.frozen.sha256:
+        if digests.of_file(weights) != cell.frozen.digest:
             raise NotComparable(
                 f"the weights '{weights}' are not those that the baseline was recorded with: restore them, or record "
                 "the baseline anew."
