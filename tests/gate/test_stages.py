@@ -66,7 +66,7 @@ def condbench(condbench_session: Callable[[str], Condbench]) -> Condbench:
     condbench.plant("means", REGISTER)
     write(condbench, MODEL)
     (condbench.cwd / "means.toml").write_text(SUITE)
-    condbench("run", "--suite", "means.toml", "--out", "base")
+    condbench("run", "--suite", "means.toml", "--out", "base", "--jobs", "2")
     condbench("baseline", "record", "base", "--out", "b.json", "--seeds-at-least", "2", "--with-checkpoints", "weights")
     return condbench
 
@@ -120,7 +120,7 @@ def test_a_worse_sampler_is_caught_without_training(condbench: Condbench) -> Non
 def test_worse_training_is_caught_by_seeds(condbench: Condbench) -> None:
     """Learning hardly at all: three seeds of a run are enough to see that."""
     write(condbench, MODEL.replace("lr=0.05", "lr=0.001"))
-    condbench("run", "--suite", "means.toml", "--seeds", "3", "--out", "training")
+    condbench("run", "--suite", "means.toml", "--seeds", "3", "--out", "training", "--jobs", "2")
     assert ("regressed", "seeds") in settled(check(condbench, 1, "training"))
 
 
