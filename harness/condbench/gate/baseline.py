@@ -24,6 +24,12 @@ SCHEMA: Literal[1] = 1
 GATED = ("fid", "label_accuracy")
 """The metrics that a check looks at, where a run has measured them."""
 
+_BESIDE = (
+    *("guidance_scales", "guidance_metrics", "checkpoint_shares", "checkpoint_metrics"),
+    *("redraws", "redraw_metrics"),
+)
+"""The settings that ask for further samples, beside those that a check looks at."""
+
 _WIDTH = 180
 _AGAIN = "record it anew with `condbench baseline record RUN --out FILE`, or restore it"
 
@@ -129,17 +135,10 @@ def involved(cell: Cell, settings: Settings) -> list[str]:
 
 
 def gated(provenance: Provenance) -> Provenance:
-    """A provenance less what no gated metric depends on: other metrics, guidance sweeps, looks back."""
+    """A provenance less what no gated metric depends on: other metrics, and whatever else a suite wants sampled."""
     metrics = tuple(name for name in provenance.settings.metrics if name.rpartition(":")[2] in GATED)
-    settings = provenance.settings.model_copy(
-        update={
-            "metrics": metrics,
-            "guidance_scales": (),
-            "guidance_metrics": (),
-            "checkpoint_shares": (),
-            "checkpoint_metrics": (),
-        }
-    )
+    beside = {name: Settings.model_fields[name].default for name in _BESIDE}
+    settings = provenance.settings.model_copy(update={"metrics": metrics, **beside})
     names = involved(provenance.cell, settings)
     return provenance.model_copy(
         update={

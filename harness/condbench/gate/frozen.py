@@ -2,7 +2,7 @@
 
 A baseline may keep one seed's weights per cell, with what ten draws from them measured. Drawing again from the same
 noise gives the same bits where neither the sampler nor a metric has changed; otherwise the draws are tested like seeds.
-Weights say nothing of training. Torch is in the process that draws (`condbench.gate.redraw`), not here.
+Weights say nothing of training. Torch is in the process that draws (`condbench.gate.drawing`), not here.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Answer(Record):
     error: str = ""
 
 
-def redraw(questions: Sequence[Question]) -> list[Answer]:
+def draw_again(questions: Sequence[Question]) -> list[Answer]:
     """Ask a process of its own; where it dies or takes too long, what it has not answered has that as its error."""
     if not questions:
         return []
@@ -58,7 +58,7 @@ def redraw(questions: Sequence[Question]) -> list[Answer]:
     with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile("w+") as answered:  # pipes would break with it
         asked.writelines(question.model_dump_json() + "\n" for question in questions)
         asked.seek(0)
-        command = [sys.executable, "-m", "condbench.gate.redraw"]
+        command = [sys.executable, "-m", "condbench.gate.drawing"]
         try:
             code = subprocess.run(command, stdin=asked, stdout=answered, check=False, timeout=limit).returncode
             why = f"the process that draws samples ended with exit code {code}"
@@ -94,7 +94,7 @@ def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside:
         shutil.copyfile(run.cell_path(planned.name) / "model.safetensors", kept)
         questions.append(Question(planned=_gated(planned), weights=str(kept), draws=DRAWS, images=IMAGES))
     cells = []
-    for (cell, _), question, answer in zip(first, questions, redraw(questions), strict=True):
+    for (cell, _), question, answer in zip(first, questions, draw_again(questions), strict=True):
         if answer.error:
             raise UserError(f"samples of '{cell.name}' cannot be drawn ({answer.error}): leave out --with-checkpoints.")
         weights = Path(question.weights)
@@ -149,7 +149,7 @@ def look(
         )
         asked.append((cell, cell.frozen, question))
     judgement = Judgement()
-    for (cell, frozen, _), answer in zip(asked, redraw([question for *_, question in asked]), strict=True):
+    for (cell, frozen, _), answer in zip(asked, draw_again([question for *_, question in asked]), strict=True):
         if answer.error:
             found.notes.append(f"{cell.name}: nothing can be drawn from its frozen weights any more ({answer.error})")
         elif answer.draws != frozen.draws:

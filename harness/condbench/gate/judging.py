@@ -35,9 +35,10 @@ class Head:
     final: bool = True
 
     def values(self, metric: str) -> dict[int, float]:
-        """The metric's finite values by seed."""
+        """The metric's finite values by seed, as a baseline would hold them."""
         rows = {result.provenance.cell.seed: result.metric(metric) for result in self.results}
-        return {s: row.value for s, row in rows.items() if row and row.value is not None and math.isfinite(row.value)}
+        values = {seed: row.value for seed, row in rows.items() if row is not None and row.value is not None}
+        return {seed: round_value(value) for seed, value in values.items() if math.isfinite(value)}
 
 
 def heads(run: Run) -> dict[Identity, Head]:
@@ -61,7 +62,7 @@ class Judgement:
         """Every finding, by cell."""
         decisions = decide([evidence for _, evidence in self.open], errors)
         tested = [trial.finding(decision) for (trial, _), decision in zip(self.open, decisions, strict=True)]
-        return sorted([*self.settled, *tested], key=lambda finding: finding.cell)
+        return sorted([*self.settled, *tested], key=lambda finding: (finding.cell, finding.metric))
 
 
 @dataclass(frozen=True)
@@ -180,17 +181,16 @@ def _trouble(
 
 def same_samples(cell: BaselineCell, metric: str, head: Head) -> str:
     """What says that a new revision draws the very same samples and measures the same; empty if nothing does."""
-    base = {seed.seed: seed for seed in cell.seeds}
+    base, values = {seed.seed: seed for seed in cell.seeds}, head.values(metric)
     for result in head.results:
-        before, row = base.get(result.provenance.cell.seed), result.metric(metric)
-        if before is None or not before.samples or row is None or row.value is None:
-            return ""
-        if before.values.get(metric) != round_value(row.value):
+        seed = result.provenance.cell.seed
+        before = base.get(seed)
+        if before is None or not before.samples or before.values.get(metric) != values.get(seed):
             return ""
         if before.samples != digests.of_samples(head.run, result.name):
             return ""
     count = len(head.results)
-    return f"the samples of {count} seed{'' if count == 1 else 's'} are the same to the bit"
+    return f"{count} seed{'' if count == 1 else 's'}, to the bit"
 
 
 def _noise(share: float, n: int) -> float:

@@ -16,7 +16,7 @@ from condbench.probing import Prober
 from condbench.registry import Registry
 from condbench.results import PlannedCell, Provenance
 from condbench.statistics import over_seeds, scale_of
-from condbench.suite import Checkpoints, GuidanceSweep, Suite
+from condbench.suite import Checkpoints, GuidanceSweep, Redraws, Suite
 from condbench.suite import changed as changed_suite
 from condbench.tracks import same_size
 
@@ -64,7 +64,14 @@ def plan_suite(baseline: Baseline, suite: Suite, registry: Registry, data_root: 
     """
     metrics = [name for name in baseline.settings.metrics if name.rpartition(":")[2] in _names(baseline)]
     seed_by_seed = changed_suite(
-        suite, {"seeds": 1, "metrics": metrics, "guidance": GuidanceSweep(), "checkpoints": Checkpoints()}
+        suite,
+        {
+            "seeds": 1,
+            "metrics": metrics,
+            "guidance": GuidanceSweep(),
+            "checkpoints": Checkpoints(),
+            "redraws": Redraws(),
+        },
     )
     of_suite = {_identity(one.provenance): one for one in _sized(plan(seed_by_seed, registry, data_root), registry)}
     planned = Planned(baseline)

@@ -60,5 +60,5 @@ def check_anew(
         findings += judgement.findings(TRAINED)
         notes += warnings
         checked = str(workshop.run.path)
-    ordered = tuple(sorted(findings, key=lambda finding: finding.cell))
+    ordered = tuple(sorted(findings, key=lambda finding: (finding.cell, finding.metric)))
     return Outcome(str(baseline), checked, ordered, planned.changed, tuple(notes))

@@ -1,4 +1,4 @@
-"""Draws samples from frozen weights and measures them: ``python -m condbench.gate.redraw``, asked by `frozen`.
+"""Draws samples from frozen weights and measures them: ``python -m condbench.gate.drawing``, asked by `frozen`.
 
 It reads a `Question` per line from standard input and writes an `Answer` per line to standard output.
 """
@@ -12,9 +12,7 @@ import traceback
 import torch
 from safetensors.torch import load_file
 
-from condbench import sampling
 from condbench.building import build, load_dataset, settle
-from condbench.cell import asked_for, cycled
 from condbench.errors import Diverged
 from condbench.evaluation import Evaluation
 from condbench.gate import digests
@@ -22,6 +20,7 @@ from condbench.gate.baseline import Draw, round_value
 from condbench.gate.frozen import Answer, Question
 from condbench.measuring import measure
 from condbench.registry import Registry, installed
+from condbench.sampling import asked_for, cycled, draw
 
 _NOISE = 2**40
 """The first seed of the noise; a cell's own seeds change when its plugin gets another option, and this must not."""
@@ -42,7 +41,7 @@ def answer(question: Question, registry: Registry) -> Answer:
     draws = []
     for index in range(question.draws):
         noise = _NOISE + index * question.images
-        drawn = sampling.draw(model, u, dataset.task.target, noise, bf16=settings.precision == "bf16")
+        drawn = draw(model, u, dataset.task.target, noise, bf16=settings.precision == "bf16")
         evaluation = Evaluation(dataset, drawn.x, labels, torch.device(settings.device), model, noise)
         rows = measure(evaluation, metrics)
         values = {row.name: round_value(row.value) for row in rows if row.value is not None}
