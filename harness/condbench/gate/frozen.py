@@ -1,7 +1,7 @@
-"""Samples from frozen weights, with fixed noise and fixed labels: a change of a sampler or a metric shows in seconds.
+"""Samples from frozen weights, with fixed noise and labels: what a network, sampler or metric computes, in seconds.
 
 A baseline may keep one seed's weights per cell, with what ten draws from them measured. Drawing again from the same
-noise gives the same bits where neither the sampler nor a metric has changed; otherwise the draws are tested like seeds.
+noise gives the same bits where none of these has changed; otherwise the draws are tested like seeds.
 Weights say nothing of training. Torch is in the process that draws (`condbench.gate.drawing`), not here.
 """
 
@@ -157,7 +157,7 @@ def look(
             judgement.open += _trials(baseline, cell, frozen, answer)
     tested = judgement.findings(errors)
     worse = {finding.cell for finding in tested if finding.result == "regressed"}
-    why = "from the same weights and noise, so its sampler or a metric has changed"
+    why = "with the same weights and noise, so its network, its sampler or a metric has changed"
     found.findings = [
         replace(finding, why=f"{finding.why}: {why}" if finding.why else why)
         for finding in tested
