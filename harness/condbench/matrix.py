@@ -83,7 +83,7 @@ def replan(cell: Cell, settings: Settings, registry: Registry, data_root: Path |
     ]
     now = cell.model_copy(
         update={
-            kind: choose(Request(f"{choice.distribution}:{choice.name}", choice.changed), catalogue)[1]
+            kind: choose(Request(f"{choice.distribution}:{choice.name}", _as_written(choice)), catalogue)[1]
             for kind, choice, catalogue in catalogues
         }
     )
@@ -93,6 +93,11 @@ def replan(cell: Cell, settings: Settings, registry: Registry, data_root: Path |
         data_root=None if data_root is None else str(data_root.resolve()),
         provenance=current_provenance(now, settings, registry, data_root),
     )
+
+
+def _as_written(choice: Choice) -> dict[str, str]:
+    """The options that were asked for, as text: in a plan they stand as what they were read as."""
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in choice.changed.items()}
 
 
 def current_provenance(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from pydantic import JsonValue
 
 from condbench.errors import UserError
 
@@ -16,10 +14,10 @@ _EXAMPLE = "Write e.g. flow, 'diffusion[width=64,guidance=2]' or my-distribution
 
 @dataclass(frozen=True)
 class Request:
-    """A plugin as it was asked for: a name (``distribution:name`` allowed) and options, text if a user wrote them."""
+    """A plugin as the user asked for it: a name (``distribution:name`` allowed) and options, still as text."""
 
     name: str
-    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 def parse_requests(texts: Iterable[str]) -> list[Request]:

@@ -1,0 +1,26 @@
+"""A baseline's cells planned anew: with what was asked for, and today's defaults."""
+
+from __future__ import annotations
+
+from condbench.matrix import plan, replan
+from condbench.registry import installed
+from condbench.suite import Suite
+
+
+def test_what_was_asked_for_is_asked_again() -> None:
+    """Whole numbers, fractions, switches and words."""
+    registry = installed()
+    asked = {"backbones": ["flow[width=16,temperature=0.8]", "ar[order=masked]", "gan"], "conditioners": ["film"]}
+    for cell in plan(Suite(name="s", budget="flops=1e9", **asked), registry, None):
+        again = replan(cell.cell, cell.provenance.settings, registry, None)
+        assert again == cell
+
+
+def test_a_default_of_then_is_one_of_today() -> None:
+    """A stored option that nobody had asked for does not hide that its default has changed."""
+    registry = installed()
+    (cell,) = plan(Suite(name="s", budget="flops=1e9", backbones=["flow"], conditioners=["film"]), registry, None)
+    backbone = cell.cell.backbone
+    older = backbone.model_copy(update={"options": {**backbone.options, "steps": 99, "gone": 1}})
+    again = replan(cell.cell.model_copy(update={"backbone": older}), cell.provenance.settings, registry, None)
+    assert again.cell.backbone == backbone
