@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from condbench.store import Run
 from tests.made_runs import BACKBONES, CONDITIONERS, TROUBLE, UNFINISHED, Make, grid, planned, result, rows
 from tests.planting import plant
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, a shell has tests ignore Ctrl-C
 torch.set_num_threads(1)  # toys are too small to share out, and a busy machine makes threads wait for each other
 
 ROOT = Path(__file__).parents[1]

@@ -54,7 +54,7 @@ def plan(root: Path) -> dict[str, PlannedCell]:
         conditioners=["film"],
         metrics=["label_accuracy"],
     )
-    provenance.digest.cache_clear()  # it is for one process, in which nothing trains
+    provenance._digest.cache_clear()  # it is for one process, in which nothing trains
     return {planned.cell.dataset.name: planned for planned in matrix.plan(suite, installed(), root)}
 
 
