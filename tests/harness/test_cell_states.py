@@ -74,7 +74,9 @@ def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -
     unruly(condbench)
     suite = tiny_suite(budget="samples=2000", timeout=20, memory=1.5)
     names = "raises,diverges,hangs,hoards,dies,lingers,explodes,chatters"
-    out = json.loads(condbench("run", "--suite", suite, "-b", names, "-c", "none,adain", "--json", code=3))
+    out = json.loads(
+        condbench("run", "--suite", suite, "-b", names, "-c", "none,adain", "--jobs", "2", "--json", code=3)
+    )
     ends = {cell["name"].removeprefix("mnist10k."): (cell["state"], cell["reason"]) for cell in out["cells"]}
     assert len(ends) == 16
     assert ends["raises.none.s0"] == ("failed", "ValueError: a model's own mistake")
