@@ -34,7 +34,9 @@ def render(run: Run) -> str:
     if run.info.description:
         lines += [_text(run.info.description), ""]
     listing = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    lines += [f"{counts.total()} cells: {listing}.", ""]
+    seeds = max((part.seeds for part in parts), default=1)
+    each = f", {seeds} seeds of each combination" if seeds > 1 else ""
+    lines += [f"{counts.total()} cells{each}: {listing}.", ""]
     lines += [f"- {name}: {_text(value)}" for name, value in facts(run).conditions]
     for part in parts:
         lines += ["", f"## {_text(formats.heading(part, parts))}", *_section(part)]
@@ -83,7 +85,7 @@ def _figure(combination: Combination, metric: Metric) -> str:
     if value is None:
         return ""
     words = [formats.number(value.mean, metric.unit), formats.interval(value, metric.unit), _note(value)]
-    if len(combination.trials) > 1:
+    if value.seeds < len(combination.trials):
         words.append(f"({value.seeds} of {len(combination.trials)} seeds)")
     return " ".join(word for word in words if word)
 
