@@ -50,15 +50,15 @@ def test_no_change_is_quiet_and_passes(spread: float) -> None:
 
 def test_everything_worse_by_the_margin_alarms_in_one_check_of_a_hundred() -> None:
     """The hardest case that must be quiet; several looks would otherwise add up."""
-    assert share(simulate(1500, 0.03, {}, everywhere=MARGIN, measures=4), "regressed") <= 0.01 + 2 * math.sqrt(
-        0.01 * 0.99 / 1500
+    assert share(simulate(1000, 0.03, {}, everywhere=MARGIN, measures=3), "regressed") <= 0.01 + 2 * math.sqrt(
+        0.01 * 0.99 / 1000
     )
 
 
 def test_looks_without_their_shares_would_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: each look at the whole error, and more of them."""
     monkeypatch.setattr(decision, "ERROR", decision.ERROR * len(LOOKS))
-    assert share(simulate(1500, 0.03, {}, everywhere=MARGIN, measures=4), "regressed") > 0.02
+    assert share(simulate(1000, 0.03, {}, everywhere=MARGIN, measures=3), "regressed") > 0.02
 
 
 @pytest.mark.parametrize("spread", [0.006, 0.02, 0.05])
