@@ -17,9 +17,9 @@ from condbench.results import PlannedCell
 from condbench.specs import Better
 from condbench.suite import Suite
 
-_CHUNK_SECONDS = 0.4
+_CHUNK_SECONDS = 0.3
 _CHUNK = {"train": (8, 200), "sample": (8, 250)}  # the fewest steps, or samples, of a chunk, and the most
-_CHUNKS, _CALLS = 3, 5  # of each side per round
+_CHUNKS, _CALLS = 7, 7  # of each side per round
 _ANSWER_SECONDS = 60
 
 
