@@ -23,7 +23,6 @@ from condbench.gate.speed.sides import Side
 from condbench.gate.speed.sources import Source
 
 _COMPLETE = ".complete"
-_OWN = frozenset({"pip", "setuptools", "wheel"})
 _EPOCH = "315532800"  # 1980: what goes into a wheel depends on its content only
 
 
@@ -71,14 +70,16 @@ def _build(name: str, source: Source, place: str, folder: Path, python: Path, lo
 
     run("making its virtual environment", sys.executable, "-m", "venv", str(folder))
     (site,) = (folder / "Lib" / "site-packages",) if os.name == "nt" else folder.glob("lib/python*/site-packages")
-    own = {found.metadata["Name"] for found in distributions(path=[str(site)])}
     # Lower packages keep their own .pth files, e.g. of editable plugins; they come after what the side brings itself.
     lines = ["import site", *(f"site.addsitedir({path!r})" for path in lower)]
     (site / "condbench-lower.pth").write_text("; ".join(lines) + "\n", encoding="utf-8")
-    pip = (str(python), "-m", "pip", "install", "--quiet", "--no-input")
-    run("pip install", *pip, "--no-deps", "--ignore-installed", place)
-    brought = {found.metadata["Name"] for found in distributions(path=[str(site)])} - own - _OWN
-    run("pip install of what it requires", *pip, *sorted(brought))
+    pip = (str(python), "-m", "pip", "--quiet", "--no-input")
+    # Python 3.11 puts an old one there, which would lie above the one that torch requires.
+    run("pip uninstall of setuptools", *pip, "uninstall", "--yes", "setuptools")
+    own = {found.metadata["Name"] for found in distributions(path=[str(site)])}
+    run("pip install", *pip, "install", "--no-deps", "--ignore-installed", place)
+    brought = {found.metadata["Name"] for found in distributions(path=[str(site)])} - own
+    run("pip install of what it requires", *pip, "install", *sorted(brought))
 
 
 def _key(source: Source, lower: list[str]) -> str:
