@@ -66,8 +66,8 @@ def look(watched: Sequence[Watched]) -> None:
     - inconclusive: the last look did not tell.
     """
     level = ERROR / len(LOOKS)
-    for verdict, sign in (("regressed", 1), ("improved", -1)):
-        _step_down(watched, verdict, sign, level)  # type: ignore[arg-type]
+    _step_down(watched, "regressed", 1, level)
+    _step_down(watched, "improved", -1, level)
     for one in (one for one in watched if one.verdict is None and len(one.worse) > 1):
         last = len(one.worse) >= LOOKS[-1]
         half = _error(one.worse) * float(stdtrit(len(one.worse) - 1, 1 - _MISSED / len(LOOKS)))
