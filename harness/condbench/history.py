@@ -88,7 +88,7 @@ def _trend(line: list[tuple[Run, Combination]], name: str) -> Trend | None:
     left_out: list[str] = []
     n: int | None = None
     for run, combination in measured:
-        if why := obstacle(combination, newest, metric):
+        if why := obstacle([combination, newest], metric):
             left_out.append(f"{run.name}: {why}")
             continue
         n = next((row.n for row in combination.rows(name).values()), n)
