@@ -21,6 +21,7 @@ from condbench.cli.doctor import doctor
 from condbench.cli.evaluate import evaluate
 from condbench.cli.export import export
 from condbench.cli.general import general
+from condbench.cli.history import history
 from condbench.cli.judge import judge
 from condbench.cli.list import list_
 from condbench.cli.plugin import plugin
@@ -50,6 +51,7 @@ for name, verb in (
     ("report", report),
     ("compare", compare),
     ("check", check),
+    ("history", history),
     ("export", export),
     ("evaluate", evaluate),
     ("sample", sample),

@@ -21,7 +21,22 @@ _INTERRUPTED = 130
 
 
 def check(
-    baseline: Annotated[Path, typer.Option(metavar="FILE", help="What `condbench baseline record` made.")],
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Check quality against what `condbench baseline record` made.")
+    ] = None,
+    speed: Annotated[
+        bool, typer.Option("--speed", help="Check speed: head against --base, measured in turns.")
+    ] = False,
+    benchmarks: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="BASE.json HEAD.json", help="Check two files of pytest-benchmark against each other."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="REV|DIST", help="With --speed: a git revision, a distribution's file, or NAME==VERSION."),
+    ] = None,
+    head: Annotated[str, typer.Option(metavar="DIR|REV|DIST", help="With --speed: what is new.")] = ".",
+    within: Annotated[str, typer.Option(metavar="TIME", help="With --speed: the time for measuring.")] = "30m",
     run: Annotated[
         Path | None, typer.Argument(help="A run to judge as it is; without one, cells are trained as far as needed.")
     ] = None,
@@ -49,27 +64,36 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Check samples' quality against a baseline: 0 fine, 1 worse, 3 a cell failed, 4 not comparable, 5 cannot tell."""
+    """Check quality against a baseline, or speed: 0 fine, 1 worse, 3 a cell failed, 4 not comparable, 5 cannot tell."""
     from condbench.cli.checked import print_outcome
+    from condbench.cli.speed import check_speed
     from condbench.errors import UserError
-    from condbench.gate.baseline import read_baseline
+    from condbench.gate.benchmarks import check_benchmarks
     from condbench.gate.reporting.as_json import as_json as to_json
     from condbench.gate.reporting.github import commands, summarise
     from condbench.gate.reporting.junit import junit as to_junit
     from condbench.gate.reporting.markdown import markdown as to_markdown
-    from condbench.gate.stages import check_run
-    from condbench.store import Run, write_atomically
+    from condbench.store import write_atomically
 
     for option, file in (("--junit", junit), ("--markdown", markdown)):
         if file is not None and not file.parent.is_dir():
             raise UserError(f"the folder '{file.parent}' of {option} does not exist: make it first, or choose another.")
+    if (baseline is not None) + speed + (benchmarks is not None) != 1:
+        raise UserError(
+            "say what to check, one at a time: quality by --baseline FILE, speed by --speed --base REV, or two files "
+            "of pytest-benchmark by --benchmarks BASE.json HEAD.json."
+        )
+    if speed != (base is not None):
+        raise UserError("--speed and --base belong together, e.g. condbench check --speed --base origin/main.")
     if run is not None and (given := [o for o, value in (("--suite", suite), ("--out", out)) if value]):
         raise UserError(f"a run is judged as it is: leave out {', '.join(given)}, or leave out '{run}'.")
-    known = read_baseline(baseline)
-    if run is not None:
-        outcome = check_run(known, str(baseline), Run(run))
+    if base is not None:
+        outcome = check_speed(base, head, suite, data_root, within)
+    elif benchmarks is not None:
+        outcome = check_benchmarks(*benchmarks)
     else:
-        outcome = _train(known, baseline, suite, data_root, executor, jobs, out)
+        assert baseline is not None
+        outcome = _check_quality(baseline, run, suite, data_root, executor, jobs, out)
 
     if junit is not None:
         write_atomically(junit, to_junit(outcome, strict=strict))
@@ -84,6 +108,26 @@ def check(
     else:
         print_outcome(outcome)
     raise typer.Exit(outcome.exit_code(strict=strict))
+
+
+def _check_quality(
+    baseline: Path,
+    run: Path | None,
+    suite: str | None,
+    data_root: Path | None,
+    executor: str,
+    jobs: int,
+    out: Path | None,
+) -> Outcome:
+    """A run as it is, or cells trained as far as needed."""
+    from condbench.gate.baseline import read_baseline
+    from condbench.gate.stages import check_run
+    from condbench.store import Run
+
+    known = read_baseline(baseline)
+    if run is not None:
+        return check_run(known, str(baseline), Run(run))
+    return _train(known, baseline, suite, data_root, executor, jobs, out)
 
 
 def _train(

@@ -11,7 +11,7 @@ from condbench.specs import Better
 from condbench.statistics import Interval, Scale
 
 Result = Literal["pass", "improved", "regressed", "inconclusive", "not comparable", "failed"]
-Stage = Literal["provenance", "frozen weights", "same samples", "seeds", ""]
+Stage = Literal["provenance", "frozen weights", "same samples", "seeds", "rounds", ""]
 
 ORDER: tuple[Result, ...] = ("regressed", "failed", "not comparable", "inconclusive", "improved", "pass")
 """The results, what wants attention first."""
@@ -80,7 +80,10 @@ class Outcome:
         count = self.count()
         if not count["improved"] or any(count[result] for result in _CODES):
             return ""
-        cells = ", ".join(dict.fromkeys(finding.cell for finding in self.findings if finding.result == "improved"))
+        improved = [finding for finding in self.findings if finding.result == "improved" and finding.stage != "rounds"]
+        cells = ", ".join(dict.fromkeys(finding.cell for finding in improved))
+        if not cells:  # what is faster than its base needs no baseline
+            return ""
         return (
             f"{cells} got better: record a new baseline from ten seeds, so that the gain is kept "
             "(`condbench baseline record RUN --out FILE`)."

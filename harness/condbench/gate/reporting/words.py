@@ -33,10 +33,11 @@ def seen(finding: Finding) -> str:
 def figures(finding: Finding) -> list[str]:
     """All figures of a finding, a line each, for one who has nothing but this text."""
     lines = [finding.why] if finding.why else []
+    each = "rounds" if finding.stage == "rounds" else "seeds"
     if finding.base is not None:
-        lines.append(f"baseline: {value(finding.base)} over {finding.base.seeds} seeds")
+        lines.append(f"baseline: {value(finding.base)} over {finding.base.seeds} {each}")
     if finding.head is not None:
-        lines.append(f"now: {value(finding.head)} over {finding.head.seeds} seeds ({change(finding)})")
+        lines.append(f"now: {value(finding.head)} over {finding.head.seeds} {each} ({change(finding)})")
     if finding.smallest is not None:
         lines.append(f"seen four times out of five: {_beyond(finding)}")
     if finding.decision is not None:

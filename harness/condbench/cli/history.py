@@ -1,0 +1,55 @@
+"""`condbench history`: how runs went over time, and where a level changed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from condbench.history import Change, Trend
+
+
+def history(
+    runs: Annotated[list[Path], typer.Argument(help="Runs, or folders of runs; sorted by when they were made.")],
+    metric: Annotated[
+        list[str] | None, typer.Option("-m", "--metric", metavar="NAME", help="Repeated; the key metrics if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show each cell's metrics over recorded runs, and the change points (E-divisive) among them."""
+    from dataclasses import asdict
+
+    from condbench.cli.tables import print_table
+    from condbench.combinations import KEY_METRICS
+    from condbench.history import find_runs, trends
+
+    found = trends(find_runs(runs), metric or [*KEY_METRICS, "training_throughput"])
+    if as_json:
+        print(json.dumps([asdict(trend) for trend in found], indent=1))
+        return
+    print_table(("cell", "metric", "runs", "first", "newest", "changes"), [_row(trend) for trend in found])
+    for trend in found:
+        for why in trend.left_out:
+            print(f"{trend.cell}, {trend.metric}: left out {why}", file=sys.stderr)
+
+
+def _row(trend: Trend) -> tuple[str, ...]:
+    values = [f"{point.value:.3g}" for point in trend.points]
+    return (
+        trend.cell,
+        trend.metric,
+        str(len(values)),
+        values[0],
+        values[-1],
+        "; ".join(_told(change) for change in trend.changes),
+    )
+
+
+def _told(change: Change) -> str:
+    """``worse since nightly-12 (2025-03-01): 0.83 -> 1.1``."""
+    how = {True: "worse", False: "better", None: "another level"}[change.worse]
+    return f"{how} since {change.run} ({change.created[:10]}): {change.before:.3g} -> {change.after:.3g}"

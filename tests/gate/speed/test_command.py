@@ -1,0 +1,38 @@
+"""`condbench check --speed` and `--benchmarks` as commands: wrong usage is one sentence, and builds nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "say what to check"),
+        (("--speed",), "--speed and --base belong together"),
+        (("--speed", "--base", "HEAD", "--baseline", "b.json"), "one at a time"),
+        (("--baseline", "b.json", "--base", "HEAD"), "--speed and --base belong together"),
+        (("--speed", "--base", "nowhere"), "neither a git revision"),
+        (("--speed", "--base", "HEAD", "--within", "soon"), "soon"),
+    ],
+)
+def test_wrong_usage(condbench, arguments: tuple[str, ...], says: str) -> None:
+    assert condbench("check", *arguments, code=2) == ""
+    (line,) = condbench.err.strip().splitlines()
+    assert says in line
+    assert list(condbench.cwd.iterdir()) == []
+
+
+def test_two_files_of_pytest_benchmark(condbench, tmp_path: Path) -> None:
+    for name, median in (("a", 1.0), ("b", 2.0)):
+        stats = {"median": median, "iqr": 0.01, "rounds": 10}
+        session = {"machine_info": {"node": "here"}, "benchmarks": [{"fullname": "test_it", "stats": stats}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(session))
+    told = json.loads(condbench("check", "--benchmarks", "a.json", "b.json", "--json", "--junit", "x.xml", code=1))
+    assert told["headline"] == "1 regressed"
+    assert "test_it" in (tmp_path / "x.xml").read_text()
+    condbench("check", "--benchmarks", "b.json", "a.json")
+    assert "record a new baseline" not in condbench.out

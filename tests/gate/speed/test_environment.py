@@ -1,0 +1,93 @@
+"""Both sides built for real, from a small project with a build backend of its own; nothing is fetched."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from condbench.errors import NotComparable, UserError
+from condbench.gate.speed.environment import environment
+from condbench.gate.speed.sides import Side
+from condbench.gate.speed.sources import source
+
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    code = pathlib.Path("tiny.py").read_text()
+    if "broken" in code:
+        raise SystemExit("ERROR: tiny is broken")
+    name, info = "tiny-1.0-py3-none-any.whl", "tiny-1.0.dist-info"
+    with zipfile.ZipFile(pathlib.Path(directory) / name, "w") as wheel:
+        wheel.writestr("tiny.py", code)
+        about = ["Metadata-Version: 2.1", "Name: tiny", "Version: 1.0", "Requires-Dist: pydantic", ""]
+        wheel.writestr(f"{info}/METADATA", chr(10).join(about))
+        tags = ["Wheel-Version: 1.0", "Generator: tiny", "Root-Is-Purelib: true", "Tag: py3-none-any", ""]
+        wheel.writestr(f"{info}/WHEEL", chr(10).join(tags))
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
+def git(project: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(["git", *who, *arguments], cwd=project, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two commits, and a change on top that is not committed; in a folder below the repository's top."""
+    monkeypatch.setenv("CONDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    folder = tmp_path / "repository" / "below"
+    folder.mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    (folder / "backend.py").write_text(BACKEND)
+    git(folder, "init", "--quiet")
+    for version in (1, 2):
+        (folder / "tiny.py").write_text(f"value = {version}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "-m", str(version))
+    (folder / "tiny.py").write_text("value = 3\n")
+    return folder
+
+
+def value(side: Side) -> str:
+    code = "import tiny, pydantic; print(tiny.value)"  # what it requires lies beneath
+    return subprocess.run(
+        side.command("-c", code), env=dict(side.variables), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_a_revision_and_the_working_tree(project: Path, tmp_path: Path) -> None:
+    before = git(project, "status", "--porcelain")
+    base = environment("base", source("HEAD~1", project))
+    head = environment("head", source(str(project), project))
+    assert (value(base), value(head)) == ("1", "3")
+    assert git(project, "status", "--porcelain") == before and git(project, "stash", "list") == ""
+    again = environment("base", source("HEAD~1", project))
+    assert again == base and len(list((tmp_path / "cache" / "environments").glob("*/.complete"))) == 2
+    (project / "tiny.py").write_text("value = 4\n")
+    assert source(str(project), project).digest != source("HEAD~1", project).digest
+
+
+def test_what_cannot_be_built_leaves_nothing(project: Path, tmp_path: Path) -> None:
+    (project / "tiny.py").write_text("broken\n")
+    with pytest.raises(NotComparable, match="cannot be built, pip install failed") as error:
+        environment("head", source(str(project), project))
+    assert "\n" not in str(error.value)
+    assert [path for path in (tmp_path / "cache" / "environments").iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.parametrize("text", ["nowhere", "--upload-pack=x", "condbench", "condbench>=1", "tiny==1.*"])
+def test_what_is_no_source_is_explained(project: Path, text: str) -> None:
+    with pytest.raises(UserError, match="neither a git revision"):
+        source(text, project)
+
+
+def test_a_requirement_has_a_version(project: Path) -> None:
+    assert source("condbench==0.1.0", project).place == "condbench==0.1.0"

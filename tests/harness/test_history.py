@@ -1,0 +1,53 @@
+"""condbench history: runs in the order of time, a planted change found where it began, others' runs left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condbench.budget import Budget
+from condbench.errors import UserError
+from condbench.history import find_runs, trends
+from tests.made_runs import Make, planned, result, rows
+
+
+def nightly(make_run: Make, at: Path, count: int, worse_from: int, other_budget: int | None = None) -> None:
+    rng = np.random.default_rng(0)
+    for night in range(count):
+        budget = Budget(flops=1e12) if night == other_budget else None
+        line = planned("flow", "film", budget=budget)
+        fid = (1.3 if night >= worse_from else 1.0) * float(np.exp(0.05 * rng.standard_normal()))
+        made = make_run(
+            [line], [result(line, rows(fid, 0.95, 100.0))], created=f"2025-03-{night + 1:02d}T03:00:00+00:00"
+        )
+        made.path.rename(at / f"nightly-{count - night:02d}")  # names do not tell the order
+
+
+def test_a_planted_change_is_found_where_it_began(make_run: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    nightly(make_run, folder, 16, worse_from=9, other_budget=3)
+    (fid, accuracy) = trends(find_runs([folder]), ["fid", "label_accuracy"])
+    (change,) = fid.changes
+    assert change.created.startswith("2025-03-10") and change.worse
+    assert change.before == pytest.approx(1.0, rel=0.05) and change.after == pytest.approx(1.3, rel=0.05)
+    assert len(fid.points) == 15 and "nightly-13" in fid.left_out[0]
+    assert accuracy.changes == ()
+
+
+def test_the_command(make_run: Make, tmp_path: Path, condbench) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    nightly(make_run, folder, 12, worse_from=6)
+    table = condbench("history", "runs", "-m", "fid")
+    assert "worse since nightly-06 (2025-03-07)" in table
+    (trend,) = json.loads(condbench("history", "runs", "-m", "fid", "--json"))
+    assert len(trend["points"]) == 12 and trend["changes"][0]["run"] == "nightly-06"
+
+
+def test_a_folder_without_runs_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run and holds none"):
+        find_runs([tmp_path])
