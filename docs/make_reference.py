@@ -43,6 +43,7 @@ PUBLIC: dict[str, tuple[str, tuple[str, ...]]] = {
         "What a backbone and a conditioner share",
         (
             *("Condition", "Context", "ConditionEncoder", "Site", "Role", "EVERY_LAYER", "Prefix", "sites", "prefixes"),
+            "adapters",
             *("Conditioned", "Wrap", "Build", "Adapter", "DenseConditioner", "Conditioner", "MakeEncoder"),
         ),
     ),
@@ -56,7 +57,18 @@ PUBLIC: dict[str, tuple[str, tuple[str, ...]]] = {
     "condbench.results": (
         "The records of a run",
         (
-            *("RunInfo", "PlannedCell", "CellResult", "MetricRow", "Table", "Guided", "Checkpoint", "Cell", "Choice"),
+            *(
+                "RunInfo",
+                "PlannedCell",
+                "CellResult",
+                "MetricRow",
+                "Table",
+                "Guided",
+                "Checkpoint",
+                "Redraw",
+                "Cell",
+                "Choice",
+            ),
             *("Settings", "Provenance", "Distribution", "PluginState", "Machine", "Size", "State", "Precision"),
             *("Track", "Record"),
         ),
@@ -65,7 +77,7 @@ PUBLIC: dict[str, tuple[str, tuple[str, ...]]] = {
     "condbench.executors": ("How cells are run", ("Executor", "Observer")),
     "condbench.events": ("What observers are told", ("RunStarted", "CellStarted", "CellFinished", "RunFinished")),
     "condbench.errors": ("How errors are told", ("UserError",)),
-    "condbench.cache": ("Where files are kept", ("cache_folder",)),
+    "condbench.cache": ("Where files are kept", ("cache_folder", "offline")),
     "condbench.testing": ("How plugins are tested", ("conformance",)),
 }
 """The public modules: what each is for, and its public names, in the order of the page."""
