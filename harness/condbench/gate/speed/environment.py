@@ -57,7 +57,9 @@ def clean_environment() -> dict[str, str]:
 
 def _build(name: str, source: Source, place: str, folder: Path, python: Path, lower: list[str]) -> None:
     def run(doing: str, *command: str) -> None:
-        env = clean_environment() | {"SOURCE_DATE_EPOCH": _EPOCH, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        # A working tree is built where it lies, and nothing may be left in it.
+        leave_nothing = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        env = clean_environment() | leave_nothing | {"SOURCE_DATE_EPOCH": _EPOCH}
         answer = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
         if answer.returncode:
             lines = (answer.stderr.strip() or answer.stdout.strip() or "it said nothing").splitlines()
