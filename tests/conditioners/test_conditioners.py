@@ -136,8 +136,13 @@ def test_a_causal_site_refuses_what_mixes_positions() -> None:
 
 
 def test_a_model_per_label_has_nothing_to_lean_away_from() -> None:
-    lifted = lift("label-sampling")
-    assert all(model.guidance is None for model in lifted.models)
+    def guided(task, wrap):
+        model = build_conv(task, wrap)
+        model.guidance = 2.0
+        return model
+
+    assert make("film").lift(guided, TASK, make_encoder).guidance == 2.0
+    assert all(model.guidance is None for model in make("label-sampling").lift(guided, TASK, make_encoder).models)
 
 
 def test_label_sampling_routes_each_label_to_its_own_model() -> None:

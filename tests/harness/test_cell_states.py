@@ -141,15 +141,18 @@ def test_interrupting_leaves_no_process_and_a_run_to_resume(condbench: Condbench
     assert Run(condbench.cwd / "r").results() == []
 
 
-def test_a_cell_does_not_file_its_result_under_other_sources(condbench: Condbench) -> None:
+def test_a_cell_does_not_file_its_result_under_other_sources_or_data(condbench: Condbench) -> None:
     """The plan's digests are what a result says that it comes from; a cell compares them with what it finds."""
     condbench("run", "--suite", "smoke", "-b", "vae", "-c", "film", "--budget", "samples=300", "--out", "run")
     plan = condbench.cwd / "run" / "plan.jsonl"
     line = json.loads(plan.read_text())
-    line["provenance"]["distributions"]["condbench (harness)"]["digest"] = "0" * 64
-    plan.write_text(json.dumps(line) + "\n")
     command = [sys.executable, "-m", "condbench.cell", "run", line["name"]]
-    subprocess.run(command, cwd=condbench.cwd, env=condbench.environment, check=True, capture_output=True)
-    (result,) = Run(condbench.cwd / "run").results()
-    assert result.state == "failed"
-    assert "condbench (harness) have changed since the cell was planned" in result.reason
+    sources, data = json.loads(json.dumps(line)), json.loads(json.dumps(line))
+    sources["provenance"]["distributions"]["condbench (harness)"]["digest"] = "0" * 64
+    data["provenance"]["data"] = "0" * 64
+    for changed, what in ((sources, "condbench (harness)"), (data, "the data of 'mnist10k'")):
+        plan.write_text(json.dumps(changed) + "\n")
+        subprocess.run(command, cwd=condbench.cwd, env=condbench.environment, check=True, capture_output=True)
+        (result,) = Run(condbench.cwd / "run").results()
+        assert result.state == "failed"
+        assert f"{what} have changed since the cell was planned" in result.reason

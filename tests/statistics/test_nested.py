@@ -9,7 +9,9 @@ import pytest
 
 from condbench.statistics import nested
 from condbench.statistics.nested import Nested
-from tests.statistics.simulation import chance, holds, rate
+from tests.statistics.simulation import chance, rate
+
+TIMES = 2000
 
 
 def found(rng: np.random.Generator, training: float, drawing: float, seeds: int = 5, draws: int = 3) -> Nested:
@@ -30,14 +32,11 @@ def found(rng: np.random.Generator, training: float, drawing: float, seeds: int 
 def test_the_interval_covers(training: float, drawing: float) -> None:
     truth = drawing**2 / (training**2 + drawing**2)
 
-    def covers(rng: np.random.Generator) -> bool:
-        one = found(rng, training, drawing)
-        return holds(one.low, truth, one.high)
-
-    covered = rate(covers, 500)
-    # Where training has no part the share is cut off at one, and one end cannot miss.
-    nominal = 0.95 if training else 0.975
-    assert abs(covered - nominal) < chance(nominal, 500)
+    # Each end misses half of the time that both may, but that a share is cut off at one, where one end cannot.
+    above = rate(lambda rng: found(rng, training, drawing).low > truth, TIMES)
+    below = rate(lambda rng: found(rng, training, drawing).high < truth, TIMES)
+    assert abs(above - (0.025 if training else 0.0)) < chance(0.025, TIMES)
+    assert abs(below - 0.025) < chance(0.025, TIMES)
 
 
 def test_both_parts_are_found() -> None:
