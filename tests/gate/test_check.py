@@ -27,7 +27,7 @@ def against(make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     def done(code: int, change: Change | None = None, *, strict: bool = False, **how: float) -> dict[str, object]:
         run = run_of(make_run, tmp_path / "head", change, **{"seed": 2, **how})
         with pytest.raises(typer.Exit) as ended:
-            check(file, run.path, strict=strict, as_json=True)
+            check(file, run=run.path, strict=strict, as_json=True)
         found: dict[str, object] = json.loads(capsys.readouterr().out)
         assert ended.value.exit_code == found["exit_code"] == code, found
         return found
@@ -85,7 +85,7 @@ def test_what_got_better_suggests_a_new_baseline(
     found = against(0, worse=0.6)
     assert results(found)[WORSE, "fid"] == "improved"
     with pytest.raises(typer.Exit):
-        check(tmp_path / "baseline.json", tmp_path / "head")
+        check(tmp_path / "baseline.json", run=tmp_path / "head")
     assert f"{WORSE} got better: record a new baseline" in capsys.readouterr().out
 
 
@@ -115,7 +115,7 @@ def test_a_cell_that_is_missing_is_no_pass(make_run: Make, tmp_path: Path) -> No
     kept = [line for line in run.plan if not line.name.startswith(WORSE)]
     (run.path / "plan.jsonl").write_text("".join(line.model_dump_json() + "\n" for line in kept))
     with pytest.raises(typer.Exit) as ended:
-        check(tmp_path / "baseline.json", run.path)
+        check(tmp_path / "baseline.json", run=run.path)
     assert ended.value.exit_code == 4
 
 
@@ -169,7 +169,7 @@ def test_every_reporter_says_so(make_run: Make, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     with pytest.raises(typer.Exit):
-        check(tmp_path / "baseline.json", run.path, junit=tmp_path / "j.xml", markdown=tmp_path / "m.md")
+        check(tmp_path / "baseline.json", run=run.path, junit=tmp_path / "j.xml", markdown=tmp_path / "m.md")
     out, err = capsys.readouterr()
     assert "7 pass, 1 regressed" in out and WORSE in out
     annotation = f"::error title=condbench%3A fid of {WORSE} regressed::regressed: fid of {WORSE} is "
@@ -190,9 +190,9 @@ def test_every_reporter_says_so(make_run: Make, tmp_path: Path, monkeypatch: pyt
 def test_mistakes_get_a_sentence(make_run: Make, tmp_path: Path) -> None:
     run = run_of(make_run, tmp_path / "run")
     with pytest.raises(NotComparable, match="there is no baseline"):
-        check(tmp_path / "none.json", run.path)
+        check(tmp_path / "none.json", run=run.path)
     with pytest.raises(UserError, match="leave out --suite"):
-        check(tmp_path / "none.json", run.path, suite="quick")
+        check(tmp_path / "none.json", run=run.path, suite="quick")
     with pytest.raises(UserError, match=r"the folder .* of --junit does not exist"):
-        check(tmp_path / "none.json", run.path, junit=tmp_path / "no" / "j.xml")
+        check(tmp_path / "none.json", run=run.path, junit=tmp_path / "no" / "j.xml")
     assert record(run).cells
