@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from condbench.results import CellResult, Machine, PlannedCell, PluginState, RunInfo
 from condbench.store import Run
@@ -21,6 +22,8 @@ from tests.made_runs import BACKBONES, CONDITIONERS, TROUBLE, UNFINISHED, Make, 
 from tests.planting import plant
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, a shell has tests ignore Ctrl-C
+settings.register_profile("busy", deadline=None)  # how long an example takes says more of the machine than of it
+settings.load_profile("busy")
 torch.set_num_threads(1)  # toys are too small to share out, and a busy machine makes threads wait for each other
 
 ROOT = Path(__file__).parents[1]

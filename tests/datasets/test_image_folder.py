@@ -53,7 +53,7 @@ def write(root: Path, tree: dict[str, bytes]) -> Path:
     return root
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(trees())
 def test_reads_what_torchvision_reads(tree: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +70,7 @@ def test_reads_what_torchvision_reads(tree: dict[str, bytes]) -> None:
         assert len(image_folder.digest(root)) == 64
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(trees(), st.data())
 def test_digest_changes_with_the_content_and_the_labels_only(tree: dict[str, bytes], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
@@ -92,7 +92,7 @@ def test_digest_changes_with_the_content_and_the_labels_only(tree: dict[str, byt
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged TIFFs
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_damaged_image_is_told_or_read(data: st.DataObject) -> None:
     """Whatever is changed in a file, there is an image of the right shape or one sentence, and never a traceback."""

@@ -52,7 +52,7 @@ def test_it_is_stable_and_reads_as_a_diff(run: Run, file: Path, tmp_path: Path) 
     assert max(map(len, lines)) < 200 and len(first) < 12_000
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_change_of_bytes_passes(file: Path, tmp_path: Path, data: st.DataObject) -> None:
     """Whatever is replaced, put in or cut out: it is refused, or it is the same baseline."""

@@ -58,7 +58,7 @@ def test_the_smallest_change_seen_is_seen_four_times_out_of_five() -> None:
     assert caught.sum() / times == pytest.approx(0.8, abs=0.04)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIDE, SIDE, st.floats(0, 1))
 def test_the_contrast_is_welchs(base: list[float], head: list[float], by: float) -> None:
     if np.ptp(base) < 1e-3 or np.ptp(head) < 1e-3:
@@ -67,7 +67,7 @@ def test_the_contrast_is_welchs(base: list[float], head: list[float], by: float)
     assert contrast(base, head).p(by) == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=12), st.lists(st.floats(-3, 3), min_size=2, max_size=4))
 def test_with_few_seeds_it_is_students(base: list[float], head: list[float]) -> None:
     if np.ptp(base) < 1e-3 or np.ptp(head) < 1e-3:
@@ -117,7 +117,7 @@ def test_the_family_counts() -> None:
     assert decide([case, *[evidence(0.0)] * 63], Errors())[0].verdict == "inconclusive"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIDE, SIDE, st.floats(-5, 5))
 def test_only_the_difference_counts(base: list[float], head: list[float], by: float) -> None:
     """Values in other units of a ratio scale give the same verdict; and what got worse one way got better the other."""

@@ -19,7 +19,7 @@ def outcome(result: Result, why: str) -> Outcome:
     return Outcome("b.json", why, (Finding("c", "fid", result, "seeds", why),), changed=(why,), notes=(why,))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(), st.sampled_from(["regressed", "failed", "not comparable", "inconclusive", "improved", "pass"]))
 def test_any_text_makes_xml_that_can_be_read(why: str, result: Result) -> None:
     root = ElementTree.fromstring(junit(outcome(result, why), strict=True).encode())

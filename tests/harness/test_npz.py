@@ -20,7 +20,7 @@ from condbench.npz import read_npz, write_npz
 from condbench.specs import Domain, Task
 
 CLASSES = 5
-SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 def dataset(channels: int = 1, height: int = 4, width: int = 6) -> Dataset:

@@ -30,7 +30,7 @@ def unet(widths: tuple[int, ...], parameters: float = 0.0, flops: float = 0.0) -
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(parameters=st.floats(0, 400), flops=st.floats(0, 400))
 def test_widths_are_found_that_make_up_for_what_a_conditioner_adds(parameters: float, flops: float) -> None:
     target = unet(START)

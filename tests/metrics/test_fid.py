@@ -58,7 +58,7 @@ def test_agrees_with_torch_fidelity(digits: Dataset, evaluation_of: MakeEvaluati
     assert fid.measure(evaluation_of(samples, dataset=small)).value == pytest.approx(expected, rel=1e-6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.integers(2, 40))
 def test_closed_form_for_gaussians_that_share_their_axes(seed: int, dimensions: int) -> None:
     """|m1 - m2|^2 + sum (s1 - s2)^2, where both covariances have the same eigenvectors."""

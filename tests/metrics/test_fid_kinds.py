@@ -19,7 +19,7 @@ from condbench_plugins.metrics import fid, fid_random, fid_test, intra_fid, rand
 MakeEvaluation = Callable[..., Evaluation]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3), max_size=40), st.lists(st.integers(0, 3), max_size=200))
 def test_both_sides_have_as_many_images_of_each_label(test: list[int], train: list[int]) -> None:
     test_labels, train_labels = np.array(test, np.int64), np.array(train, np.int64)

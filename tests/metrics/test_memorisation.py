@@ -46,7 +46,7 @@ def test_noise_is_farther_than_anything(digits: Dataset, evaluation_of: MakeEval
     assert memorisation.measure(evaluation_of(noise)).value < 0.1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 1000))
 def test_nearest_distances_are_exact(queries: int, references: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -58,7 +58,7 @@ def test_nearest_distances_are_exact(queries: int, references: int, seed: int) -
     assert found[0] == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.lists(st.integers(0, 9), min_size=1, max_size=20))
 def test_the_probability_is_the_share_of_pairs(one: list[int], other: list[int]) -> None:
     expected = np.mean([(a < b) + (a == b) / 2 for a in one for b in other])

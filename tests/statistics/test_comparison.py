@@ -93,13 +93,13 @@ def test_no_change_in_16_combinations_is_seldom_called_one(test: Test, seeds: in
     assert rate(lambda rng: alarms(rng, corrected=False), 60) > 0.3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES, VALUES)
 def test_differences_agree_with_scipy(a: list[float], b: list[float]) -> None:
     if len(set(a)) > 1 and len(set(b)) > 1:
@@ -166,7 +166,7 @@ def test_the_mean_probability_of_improvement_covers(seeds: int) -> None:
     assert np.mean(widths) < 0.3, "nine combinations say more than one"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES, VALUES)
 def test_the_probability_of_improvement_mirrors(a: list[float], b: list[float]) -> None:
     there, back = probability_of_improvement(a, b, "lower"), probability_of_improvement(b, a, "lower")

@@ -19,7 +19,7 @@ def test_a_front_of_fid_against_throughput() -> None:
         front(points, ("lower", "neither"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
 def test_along_a_front_what_gets_worse_in_one_gets_better_in_the_other(found: list[tuple[int, int]]) -> None:
     standings = front({str(index): at for index, at in enumerate(found)}, ("lower", "higher"))

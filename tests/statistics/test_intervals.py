@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from scipy.stats import t as scipy_t
@@ -82,7 +82,6 @@ def test_a_percentile_bootstrap_would_not_cover() -> None:
     assert rate(covers, 1000) < 0.88
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1000), min_size=2, max_size=10))
 def test_the_interval_over_seeds_is_scipys_on_the_logs(values: list[float]) -> None:
     found = over_seeds(values, "log")
