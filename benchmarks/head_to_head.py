@@ -1,9 +1,10 @@
-"""Every conditioner of a run against one of them, over the backbones that both work with, as a Markdown table.
+"""A run's cells, and every conditioner against one of them over the backbones that both work with: Markdown tables.
 
     python benchmarks/head_to_head.py RUN [--against film]
 
-Backbones are what varies: the question is how a conditioner does on families in general. FID is compared by ratios,
-label accuracy by differences; paired t-intervals, and Holm's correction over all conditioners of a metric.
+The first table has FID as a multiple of its floor, and label accuracy, with the least FID of each backbone in bold. In
+the second, backbones are what varies: the question is how a conditioner does on families in general. FID is compared by
+ratios, label accuracy by differences; paired t-intervals, and Holm's correction over all conditioners of a metric.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--against", default="film", help="the conditioner that all others are compared with")
     arguments = parser.parse_args()
     run = Run(arguments.run)
+    _print_cells(run)
     columns = [
         _column(run, arguments.against, "fid", "log", "lower", _ratio),
         _column(run, arguments.against, "label_accuracy", "identity", "higher", _points),
@@ -37,6 +39,23 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in sorted(columns[0], key=lambda name: columns[0][name][1]):
         print(f"| {name} | {columns[0][name][0]} | " + " | ".join(column[name][2] for column in columns) + " |")
+
+
+def _print_cells(run: Run) -> None:
+    """Backbones by conditioners, with the cells that ended ok."""
+    fid, floor, accuracy = (_values(run, metric) for metric in ("fid", "fid_floor", "label_accuracy"))
+    names = list(dict.fromkeys(conditioner for _, conditioner in fid))
+    print("| | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 1) + "|")
+    for backbone in dict.fromkeys(backbone for backbone, _ in fid):
+        best = min((name for name in names if (backbone, name) in fid), key=lambda name: fid[backbone, name])
+        entries = []
+        for name in names:
+            key = backbone, name
+            text = f"{fid[key] / floor[key]:.1f} / {accuracy[key]:.3f}" if key in fid else ""
+            entries.append(f"**{text}**" if name == best else text)
+        print(f"| {backbone} | " + " | ".join(entries) + " |")
+    print()
 
 
 def _column(

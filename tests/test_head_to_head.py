@@ -28,3 +28,5 @@ def test_ratios_are_of_geometric_means_and_never_across_data(make_run: Make) -> 
     _, name, backbones, ratio, better, *_ = (part.strip() for part in row.split("|"))
     assert (name, backbones, better) == ("concat", "6", "0")
     assert ratio.startswith("3.01 [")
+    assert "| | film | concat |" in done.stdout
+    assert "| flow on mnist10k | **14.1 / 0.900** | 42.3 / 0.900 |" in done.stdout, "multiples of 0.142, the least bold"
