@@ -1,4 +1,4 @@
-"""Folders of labelled images that tests make: what shows which class is easy to see."""
+"""Images that tests make: folders in which it is easy to see what shows which class, and blurred ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -43,3 +44,9 @@ def write_images(root: Path, *, channels: int, size: int, classes: int, train: i
             for number in range(count):
                 (folder / f"{number}.png").write_bytes(encode(draw(label, channels, size, rng), "PNG"))
     return root
+
+
+def blurred(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each pixel as the mean of its neighbourhood of 3 x 3; (N, C, H, W)."""
+    found: NDArray[np.uint8] = torch.nn.functional.avg_pool2d(torch.from_numpy(images).float(), 3, 1, 1).byte().numpy()
+    return found

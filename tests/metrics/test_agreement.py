@@ -19,12 +19,9 @@ from condbench_plugins.metrics import fid, kid, prdc
 from condbench_plugins.metrics.classifiers import find_weights
 from condbench_plugins.metrics.feature_extractor import register
 from condbench_plugins.metrics.neighbours import SMALL, Pairs, compare
+from tests.made_images import blurred
 
 MakeEvaluation = Callable[..., Evaluation]
-
-
-def blurred(images: np.ndarray) -> np.ndarray:
-    return torch.nn.functional.avg_pool2d(torch.from_numpy(images).float(), 3, 1, 1).to(torch.uint8).numpy()
 
 
 def features(seed: int, n: int, m: int) -> tuple[Tensor, Tensor]:

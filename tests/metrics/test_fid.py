@@ -1,4 +1,4 @@
-"""FID: against torch-fidelity's own pipeline and the closed form, on images whose order is known, and out of bounds."""
+"""FID: the closed form, images whose order is known, what is out of bounds; torch-fidelity's is in test_agreement."""
 
 from __future__ import annotations
 
@@ -8,54 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch_fidelity
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from condbench.data import Dataset, Split, spread
 from condbench.evaluation import Evaluation, Unavailable
 from condbench.specs import Domain
 from condbench_plugins.metrics import fid
-from condbench_plugins.metrics.classifiers import find_weights
-from condbench_plugins.metrics.feature_extractor import register
 from condbench_plugins.metrics.features import of_samples, shipped
+from tests.made_images import blurred
 
 MakeEvaluation = Callable[..., Evaluation]
-
-
-def blurred(images: np.ndarray) -> np.ndarray:
-    return torch.nn.functional.avg_pool2d(torch.from_numpy(images).float(), 3, 1, 1).to(torch.uint8).numpy()
-
-
-def test_agrees_with_torch_fidelity(digits: Dataset, evaluation_of: MakeEvaluation) -> None:
-    """The same images through `calculate_metrics` and our extractor's entry in its registry."""
-    samples = blurred(digits.test.x[:600])
-    small = replace(digits, train=replace(digits.train, x=digits.train.x[:900]))
-
-    class Images(torch.utils.data.Dataset[Tensor]):
-        def __init__(self, images: np.ndarray) -> None:
-            self.images = torch.from_numpy(images)
-
-        def __len__(self) -> int:
-            return len(self.images)
-
-        def __getitem__(self, index: int) -> Tensor:
-            return self.images[index]
-
-    expected = torch_fidelity.calculate_metrics(
-        input1=Images(samples),
-        input2=Images(small.train.x),
-        feature_extractor=register(find_weights("extractor", "mnist")),
-        fid=True,
-        cuda=False,
-        cache=False,
-        save_cpu_ram=True,
-        verbose=False,
-        batch_size=100,
-    )["frechet_inception_distance"]
-
-    assert fid.measure(evaluation_of(samples, dataset=small)).value == pytest.approx(expected, rel=1e-6)
 
 
 @settings(max_examples=20)
