@@ -139,7 +139,8 @@ def execute(run: Run, registry: Registry, observer: Observer, *, executor: str, 
         chosen: Executor = resolve(entry.spec.target)()
     told = _Telling(run, registry, observer)
     told.warnings += registry.notify("condbench_run_started", RunStarted(run.path, tuple(run.plan), tuple(todo)))
-    chosen.execute(run, todo, jobs, told)
+    with entry.blamed(entry.spec.target):
+        chosen.execute(run, todo, jobs, told)
     told.warnings += registry.notify("condbench_run_finished", RunFinished(run.path))
     return told.warnings
 

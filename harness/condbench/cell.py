@@ -280,7 +280,7 @@ def _live_guarded(life: Life) -> CellResult:
     except (MemoryError, torch.OutOfMemoryError) as error:
         traceback.print_exc()
         return life.end("out-of-memory", f"{type(error).__name__}: {error}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         state: State = "out-of-memory" if "can't allocate memory" in str(error) else "failed"
         return life.end(state, " ".join(f"{type(error).__name__}: {error}".split()))

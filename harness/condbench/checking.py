@@ -41,7 +41,8 @@ HOOKS: dict[type[Spec], str] = {
 }
 """The hook that yields each kind of spec."""
 
-_KNOWN = {name: hook for name, hook in vars(hookspecs).items() if name.startswith("condbench_")}
+_PREFIX = "condbench_"  # a function whose name begins so is meant as a hook
+_KNOWN = {name: hook for name, hook in vars(hookspecs).items() if name.startswith(_PREFIX)}
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _REFERENCES = ("target", "options", "fingerprint", "assets", "trainer")
@@ -82,26 +83,33 @@ def check_hooks(plugin: object) -> None:
     """Hold a plugin, which is a module or an object, to the names and signatures of the hooks.
 
     Raises:
-        BrokenPlugin: for a hook that is misspelt, not decorated, async or takes other arguments, or if there is none.
+        BrokenPlugin: for a hook that is misspelt, not decorated, there twice, async or takes other arguments, or if
+            there is none.
     """
     if not isinstance(plugin, Hashable):
         raise BrokenPlugin(f"its entry point names {plugin!r}, which is not hashable: name a module")
-    implemented = 0
+    implemented: dict[str, str] = {}
     for attribute in dir(plugin):
         function = getattr(plugin, attribute, None)
         if not inspect.isroutine(function):
             continue
         options = getattr(function, "condbench_impl", None)
         if options is None:
-            if attribute in _KNOWN:
+            if attribute.startswith(_PREFIX):
+                if attribute not in _KNOWN:
+                    raise BrokenPlugin(str(unknown("hook", attribute, _KNOWN)), defined(function))
                 raise BrokenPlugin(
                     f"{attribute} is not decorated: put @condbench.hookimpl before it", defined(function)
                 )
             continue
-        implemented += 1
         name = options.get("specname") or attribute
         if name not in _KNOWN:
             raise BrokenPlugin(str(unknown("hook", name, _KNOWN)), defined(function))
+        if name in implemented:
+            raise BrokenPlugin(
+                f"{attribute} implements {name}, as {implemented[name]} does: keep one", defined(function)
+            )
+        implemented[name] = attribute
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise BrokenPlugin(
                 f"{attribute} is async: define it by def alone, since nobody awaits it", defined(function)

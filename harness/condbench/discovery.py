@@ -67,6 +67,11 @@ class Plugin:
         """Why it is not used, in a line; empty if it is."""
         return "" if self.reason is None else str(self.reason)
 
+    def claimed(self, kind: str, name: str) -> bool:
+        """Whether it yielded such a spec before it broke; of any kind, if ``kind`` is "name"."""
+        claims = [claim.split(" ", 1) for claim in self.claims]
+        return any(name == claimed and kind in (of, "name") for of, claimed in claims)
+
     @property
     def switch(self) -> str:
         """What ``--without-plugin`` calls it."""

@@ -112,7 +112,7 @@ def evaluate(evaluation: Evaluation, measures: Sequence[tuple[str, Measure]]) ->
             results[name] = _checked(measure(evaluation))
         except Unavailable as reason:
             results[name] = reason
-        except Exception as error:  # a metric's bug must cost neither the others nor a cell
+        except (Exception, SystemExit) as error:  # a metric's bug must cost neither the others nor a cell
             traceback.print_exc()
             results[name] = Unavailable(f"it raised {type(error).__name__}: {error} (its traceback is in the log)")
     return results

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -38,6 +39,9 @@ S = TypeVar("S", bound=Spec)
 
 STRICT = "CONDBENCH_STRICT_PLUGINS"
 """The environment variable that makes any broken plugin an error, as ``--strict-plugins`` does."""
+
+
+_PATIENCE = 10.0  # seconds that a plugin may take to load before the user is told whom they are waiting for
 
 
 class PluginFailed(UserError):  # noqa: N818 - another's error
@@ -73,7 +77,7 @@ class Entry(Generic[S]):
             yield
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self.plugin.distribution == "condbench":
                 raise  # a bug of our own, and `main` says so
             place = faults.place_of(error, reference.partition(".")[0].partition(":")[0])
@@ -119,13 +123,16 @@ class Catalogue(Generic[S]):
 
 
 def missing(kind: str, name: str, known: Iterable[str], plugins: Sequence[Plugin]) -> UserError:
-    """The error for a name that no plugin in use provides; of one that is not in use it says so, as far as is known."""
+    """The error for a name that no plugin in use provides; of one that is not in use it says so, as far as is known.
+
+    ``kind`` is "name" where it may be of any kind.
+    """
     whose, _, bare = name.rpartition(":")
     unused = [plugin for plugin in plugins if plugin.state != "ok"]
     theirs = [
         plugin
         for plugin in unused
-        if (normal(plugin.distribution) == normal(whose) if whose else f"{kind} {bare}" in plugin.claims)
+        if (normal(plugin.distribution) == normal(whose) if whose else plugin.claimed(kind, bare))
     ]
     if theirs:
         reasons = "; and to ".join(map(_unused, theirs))
@@ -181,7 +188,7 @@ class Registry:
         had_torch, started = "torch" in sys.modules, time.perf_counter()
         reason = None
         try:
-            with redirect_stdout(sys.stderr):  # standard output is for data, JSON included
+            with redirect_stdout(sys.stderr), _watched(plugin):  # standard output is for data, JSON included
                 module = self._register(plugin, point)
                 try:
                     for spec in self._specs_of(module):
@@ -256,6 +263,26 @@ class Registry:
             except BaseException as error:
                 warnings.append(f"{plugin.distribution} raised in {hook}: {faults.in_a_line(error)}")
         return warnings
+
+
+@contextmanager
+def _watched(plugin: Plugin) -> Iterator[None]:
+    """Within, a plugin is loaded; one that keeps the command waiting is named, since only the user can stop it."""
+
+    def tell() -> None:
+        print(
+            f"condbench: warning: the plugin {plugin} has not been loaded after {_PATIENCE:.0f} s: if it hangs, press "
+            f"Ctrl-C and switch it off with --without-plugin {plugin.switch}",
+            file=sys.stderr,
+        )
+
+    timer = threading.Timer(_PATIENCE, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @cache

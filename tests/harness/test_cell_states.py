@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from condbench.cell import _live_guarded
 from condbench.executors import local
 from condbench.store import Run
 from tests.conftest import Condbench
@@ -107,6 +108,17 @@ def test_each_end_is_a_state_with_its_reason(condbench: Condbench, tiny_suite) -
     condbench("run", "--resume", str(run.path), "--retry", "failed", "--json", code=3)
     assert "mnist10k.raises.none.s0 runs again: it was failed" in condbench.err
     assert "mnist10k.dies.none.s0 runs again" not in condbench.err
+
+
+def test_a_model_that_ends_its_process_is_a_failure_with_that_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rather than a lost cell whose log says nothing."""
+
+    def live() -> None:
+        raise SystemExit("enough")
+
+    life = SimpleNamespace(live=live, end=lambda state, reason: (state, reason))
+    assert _live_guarded(life) == ("failed", "SystemExit: enough")  # type: ignore[arg-type, comparison-overlap]
+    assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("looks", "killed"), [([8, 2], False), ([8, 8], True)])

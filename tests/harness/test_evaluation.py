@@ -35,10 +35,15 @@ def test_one_metrics_trouble_is_its_own(capsys) -> None:
     def is_broken(e: Evaluation) -> Measurement:
         raise ZeroDivisionError("oh")
 
-    results = evaluate(evaluation, [("broken", is_broken), ("cannot", cannot), ("works", works)])
+    def leaves(e: Evaluation) -> Measurement:
+        raise SystemExit(4)
+
+    metrics = [("broken", is_broken), ("leaves", leaves), ("cannot", cannot), ("works", works)]
+    results = evaluate(evaluation, metrics)
     assert results["works"] == Measurement(0.0, n=4)
     assert str(results["cannot"]) == "too few samples"
     assert str(results["broken"]) == "it raised ZeroDivisionError: oh (its traceback is in the log)"
+    assert str(results["leaves"]) == "it raised SystemExit: 4 (its traceback is in the log)"
     assert "Traceback" in capsys.readouterr().err
 
 

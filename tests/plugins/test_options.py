@@ -20,8 +20,8 @@ from condbench.specs import BackboneSpec, ConditionerSpec
 
 @hookimpl
 def condbench_register_backbones():
-    for name in ("lax", "strict", "needy", "odd", "function", "absent", "torn"):
-        module = "mine_torn" if name == "torn" else "mine_options"
+    for name in ("lax", "strict", "needy", "odd", "function", "absent", "torn", "gone"):
+        module = f"mine_{name}" if name in ("torn", "gone") else "mine_options"
         yield BackboneSpec(name, "nowhere:build", "a backbone", options=f"{module}:{name.title()}")
 
 @hookimpl
@@ -70,6 +70,7 @@ def Function():
 def registry(site: Site) -> Registry:
     (site.folder / "mine_options.py").write_text(OPTIONS)
     (site.folder / "mine_torn.py").write_text("import no_such_library\n")
+    (site.folder / "mine_gone.py").write_text("raise SystemExit(3)\n")
     site.plant("mine", PLUGIN)
     return site.registry()
 
@@ -123,6 +124,7 @@ def test_an_option_may_be_needed(registry: Registry) -> None:
     ("text", "says"),
     [
         ("torn", "No module named 'no_such_library' (mine_torn.py:1)"),
+        ("gone", "SystemExit: 3 (mine_gone.py:1)"),
         ("absent", "has no attribute 'Absent'"),
         ("function", "not a pydantic model"),
         ("odd[width=9]", "KeyError: 9 (mine_options.py:31)"),
@@ -141,6 +143,7 @@ def test_on_the_command_line(condbench: Condbench) -> None:
     folder: Path = condbench.planted[-1]
     (folder / "mine_options.py").write_text(OPTIONS)
     (folder / "mine_torn.py").write_text("import no_such_library\n")
+    (folder / "mine_gone.py").write_text("raise SystemExit(3)\n")
     out = condbench("list", "mine:strict")
     assert "  width = 8 (integer, at least 2, at most 64, a multiple of 2): how wide" in out
     assert "  rate = none (number, above 0): how fast" in out
@@ -154,5 +157,5 @@ def test_on_the_command_line(condbench: Condbench) -> None:
     condbench("list", "torn", code=2)
     assert "no_such_library" in condbench.err
     problems = [f for f in condbench.json("doctor", code=2) if f["state"] == "problem"]
-    assert [f["subject"].rpartition(":")[2] for f in problems] == ["function", "absent", "torn"]
+    assert [f["subject"].rpartition(":")[2] for f in problems] == ["function", "absent", "torn", "gone"]
     assert [path for path in condbench.cwd.iterdir() if path != folder] == [], "nothing was left behind"

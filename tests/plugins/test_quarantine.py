@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
+from condbench import registry as registry_module
 from condbench.errors import Interrupted, UserError
-from condbench.registry import Registry
+from condbench.registry import Registry, missing
 from tests.conftest import Condbench
 from tests.planting import plant
 from tests.plugins.conftest import BACKBONE, Site
@@ -71,6 +73,15 @@ FAULTS = {
     ),
     "a hook that is not decorated": Fault(
         HEAD + "def condbench_register_metrics():  # here\n    return []", "put @condbench.hookimpl before it"
+    ),
+    "a misspelt hook that is not decorated": Fault(
+        HEAD + "def condbench_register_metric():  # here\n    return []", "did you mean 'condbench_register_metrics'"
+    ),
+    "one hook twice": Fault(
+        HEAD
+        + "@hookimpl(specname='condbench_register_backbones')  # here\ndef more():\n"
+        + "    yield BackboneSpec('planted', 'a:b', '')",
+        "more implements condbench_register_backbones, as condbench_register_backbones does: keep one",
     ),
     "a signature": Fault(
         HEAD + "@hookimpl  # here\ndef condbench_register_metrics(everything):\n    return []",
@@ -182,6 +193,7 @@ def test_it_is_quarantined_whole_and_named(site: Site, fault: str) -> None:
         assert broken.error.endswith(f"({name.replace('-', '_')}.py:{here[0]})")
     assert broken.reason is not None and broken.reason.mend
     sound(registry)
+    assert [registry._manager.get_name(one) for one in registry._manager.get_plugins()] == ["sound:plugin"]
     assert registry.notify("condbench_run_finished", None) == [], "an observer of it is called"
     with pytest.raises(UserError, match=r"broken-.* 1\.0, which is broken: ") as told:
         registry.backbones.get("planted")
@@ -239,10 +251,12 @@ def test_a_plugin_may_speak_two_contracts(site: Site) -> None:
 
 def test_a_name_that_came_before_the_fault_is_known_to_be_its(site: Site) -> None:
     site.plant("late", metric("raise ValueError('oh no')"))
-    with pytest.raises(
-        UserError, match=r"the backbone 'planted' belongs to late 1\.0, which is broken: ValueError: oh no"
-    ):
-        site.registry().backbones.get("planted")
+    registry = site.registry()
+    said = r"the (backbone|name) 'planted' belongs to late 1\.0, which is broken: ValueError: oh no"
+    with pytest.raises(UserError, match=said):
+        registry.backbones.get("planted")
+    assert re.match(said, str(missing("name", "planted", [], registry.plugins))), "as `condbench list planted` says"
+    assert "belongs" not in str(missing("metric", "planted", [], registry.plugins))
 
 
 def test_two_entry_points_of_one_distribution_cannot_share_a_name_or_a_module(site: Site) -> None:
@@ -277,6 +291,40 @@ def test_a_plugin_that_hangs_can_be_left(condbench: Condbench) -> None:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err.count("\n")) == (130, "", 1)
     condbench("--without-plugin", "slow", "list")
+
+
+def test_a_plugin_that_keeps_everybody_waiting_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job of CI has nobody to press Ctrl-C; its log says at least whom it was waiting for."""
+    monkeypatch.setattr(registry_module, "_PATIENCE", 0.05)
+    site.plant("quick", BACKBONE.replace("planted", "quick"))
+    site.plant("slow", "import time\nuntil = time.monotonic() + 0.5\nwhile time.monotonic() < until: pass\n" + BACKBONE)
+    assert [plugin.state for plugin in site.registry().plugins] == ["ok", "ok"]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "the plugin slow 1.0 has not been loaded after 0 s" in told and "--without-plugin slow:plugin" in told
+
+
+def test_a_crash_at_import_shows_where_it_was(condbench: Condbench) -> None:
+    """Nobody can go on after it, but whose code it was is said."""
+    condbench.plant("crash", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    condbench("list", code=-signal.SIGSEGV)
+    assert f'File "{condbench.planted[0] / "crash.py"}", line 2' in condbench.err
+    condbench("--without-plugin", "crash", "list")
+
+
+def test_an_executor_that_raises_is_its_plugins(condbench: Condbench) -> None:
+    condbench.plant(
+        "elsewhere",
+        "from condbench import hookimpl\nfrom condbench.specs import ExecutorSpec\nclass Elsewhere:\n"
+        "    def execute(self, run, cells, jobs, observer):\n        raise OSError('no cluster')\n@hookimpl\n"
+        "def condbench_register_executors():\n    yield ExecutorSpec('elsewhere', 'elsewhere:Elsewhere', 'far away')\n",
+    )
+    condbench("run", "--suite", "smoke", "-b", "vae", "-c", "none", "--executor", "elsewhere", code=2)
+    said = (
+        "the executor 'elsewhere' of elsewhere 1.0 failed in elsewhere:Elsewhere: OSError: no cluster (elsewhere.py:5)"
+    )
+    assert said in condbench.err
 
 
 def test_an_observer_that_raises_or_exits_costs_a_warning(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

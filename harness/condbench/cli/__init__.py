@@ -5,6 +5,7 @@ Start-up imports no torch; each verb imports what it needs when it is called.
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import os
 import signal
@@ -69,6 +70,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ending kindly also ends the cells' processes
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `condbench export | head` ends quietly, as filters do
+    if sys.stderr is not None:
+        faulthandler.enable()  # where a compiled library that crashed was called from, e.g. in a plugin's import
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter shows a question mark
