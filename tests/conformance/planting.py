@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,8 @@ from condbench.registry import Registry
 TOY = Path(__file__).with_name("toy")
 _numbers = itertools.count()
 
-Plant = Callable[..., Registry]
+Bug = tuple[tuple[str, str, str], str, str]
+"""What is planted (a file, what stands there once, what takes its place), the case that must fail, what it must say."""
 
 
 def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, *bugs: tuple[str, str, str]) -> Registry:

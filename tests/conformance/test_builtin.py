@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections import Counter
+
 import pytest
 
 from condbench.registry import installed
@@ -14,6 +17,9 @@ DEAF = "the control is deaf to u"
 EXPECTED = {"none: the loss depends on u": DEAF, "none: samples depend on u": DEAF}
 CONDITIONERS = REGISTRY.conditioners.names()
 NOT_HERE = ("mnist", "fashion-mnist", "kmnist", "cifar10")  # data that would have to be downloaded
+LIMIT = 20.0  # seconds of one core for all checks of a plugin
+SPENT: Counter[str] = Counter()
+"""The processor's seconds that checks have taken, by plugin; those of a pair count for both of its sides."""
 DEAR = ("classification_accuracy_score",)  # it trains a classifier, and has tests of its own
 
 
@@ -25,6 +31,7 @@ def _is_run(case: Case) -> bool:
 
 
 FOUND = [case for case in cases("condbench", REGISTRY) if _is_run(case)]
+NAMES = {case.plugin for case in FOUND}
 
 
 @pytest.fixture(autouse=True)
@@ -39,10 +46,27 @@ def _param(case: Case) -> object:
 
 @pytest.mark.parametrize("case", [_param(case) for case in FOUND])
 def test_a_built_in_plugin_conforms(case: Case) -> None:
+    before = processor_seconds()
     try:
         case.run()
     except NotApplicable as reason:
         pytest.skip(str(reason))
+    finally:
+        for plugin in {case.plugin, case.check.removeprefix("composes with ")} & NAMES:
+            SPENT[plugin] += processor_seconds() - before
+
+
+def processor_seconds() -> float:
+    """Of this process and those that it has waited for; on an idle core, what one waits for checks on one thread."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def test_a_plugin_is_checked_within_20_seconds() -> None:
+    """Of what ran in this file before."""
+    if SPENT.keys() != NAMES:
+        pytest.skip("the checks above were not all run")
+    assert [(plugin, seconds) for plugin, seconds in SPENT.most_common() if seconds > LIMIT] == []
 
 
 def test_expected_failures_are_of_checks_that_there_are() -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from condbench.cli.plugin import _shown
+from condbench.errors import Interrupted, UserError
+from condbench.testing import asking
+from condbench.testing.__main__ import answers
+from condbench.testing.asking import Answer
+from condbench.testing.outcome import Outcome
 from tests.conformance.planting import TOY
 from tests.conftest import Condbench
 
@@ -55,45 +63,70 @@ def test_a_line_per_check_from_a_driver_without_torch(condbench: Condbench, plan
     assert done.stderr.splitlines()[-2:] == [f"{len(lines)} checks: {len(lines)} ok", "False"]
 
 
-def test_failures_expected_and_not(condbench: Condbench, planted: Path) -> None:
-    """A plugin's error has its traceback on standard error; an expected failure must happen."""
-    _break(planted, "toy_reporter.py", "escape(result.reason)", "result.reason")
+def test_every_way_to_end(condbench: Condbench, planted: Path) -> None:
+    """A plugin's error has its traceback on standard error; an expected failure must happen; a process may die."""
+    _break(planted, "small.py", "summary='runs nothing'", "summary=''")
     _break(planted, "toy_executor.py", "    def execute", "    def __init__(self):\n        1 / 0\n\n    def execute")
-    known = ("--expect", "toy-page: renders=a draft", "--expect", "toy-page: renders a run that has only begun=later")
-    found = condbench.json("plugin", "test", "small", *known, code=3)
-    states = {f"{one['plugin']}: {one['check']}": (one["state"], one["reason"]) for one in found}
-    assert states.pop("toy-page: renders") == ("expected", "a draft")
-    state, reason = states.pop("toy-page: renders a run that has only begun")
-    assert state == "failed" and reason.startswith("it was expected to fail and does not")
-    assert states.pop("toy-nowhere: follows the protocol") == ("failed", "ZeroDivisionError: division by zero")
-    assert "toy_executor.py" in condbench.err and "Traceback" in condbench.err
-    assert {state for state, _ in states.values()} == {"ok"}
+    _break(planted, "toy_reporter.py", "    lines = []", "    import os\n    os.abort()")
+    known = ("--expect", "toy-nowhere: follows the protocol=not yet", "--expect", "toy-page: names and options=later")
+    out = condbench("plugin", "test", "small", *known, code=3)
+    assert out.splitlines() == [
+        "ok        small: registration",
+        "ok        small: registration imports no torch",
+        "failed    toy-nowhere: names and options (its spec has no summary of one line, which `condbench list` shows)",
+        "expected  toy-nowhere: follows the protocol (not yet)",
+        "failed    toy-page: names and options (it was expected to fail and does not: take it off the expected "
+        "failures (later))",
+        "failed    toy-page: renders (the process was killed by SIGABRT; checks left out: 1)",
+    ]
+    assert "ZeroDivisionError" in condbench.err and f'"{planted / "toy_executor.py"}", line' in condbench.err
+    assert f'"{planted / "toy_reporter.py"}", line' in condbench.err, "where it was when its process died"
+    assert condbench.err.endswith("6 checks: 3 failed, 2 ok, 1 expected\n")
 
 
-def test_a_plugin_that_kills_its_process_fails_the_check_it_was_at(condbench: Condbench, planted: Path) -> None:
-    _break(planted, "toy_executor.py", "class Nowhere", "import os\nos.kill(os.getpid(), 9)\n\nclass Nowhere")
-    out = condbench("plugin", "test", "small", code=3)
-    assert "killed by SIGKILL, so that" in out.splitlines()[-1]
-    assert out.splitlines()[-1].startswith("failed    toy-nowhere: names and options")
+OUTCOME = Outcome(plugin="mine", check="shapes", state="failed", reason="oh no", seconds=0.5)
 
 
-def test_a_quarantined_distribution_is_a_failure(condbench: Condbench) -> None:
-    condbench.plant("broken", "import no_such_module")
-    out = condbench("plugin", "test", "broken", code=3)
-    assert "failed    broken: registration (the entry point 'plugin' is quarantined: ModuleNotFoundError" in out
+def _asked(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> Iterator[Outcome]:
+    """What is made of a process that answers so."""
+    lines = "".join(f"{answer.model_dump_json()}\n" for answer in answers)
+    monkeypatch.setattr(asking, "COMMAND", [sys.executable, "-c", f"print({lines!r}, end='')"])
+    return asking.ask(asking.Question(distribution="mine", expected={}, data_root=None))
+
+
+def test_an_expected_failure_of_no_check_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the process that knows the checks; the driver makes it the user's error."""
+    question = asking.Question(distribution="condbench", expected={"flow: shaeps": "x"}, data_root=None)
+    (refused,) = answers(question)
+    with pytest.raises(UserError, match="unknown expected failure 'flow: shaeps': did you mean 'flow: shapes'"):
+        next(_asked(monkeypatch, refused))
+
+
+def test_ctrl_c_names_the_check_that_it_was_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be one that never ends."""
+    outcomes = _asked(monkeypatch, Answer(plugin="mine", check="shapes", left=1, outcome=OUTCOME))
+    assert next(outcomes) == OUTCOME
+    with pytest.raises(Interrupted, match="interrupted at 'mine: shapes'"):
+        outcomes.throw(KeyboardInterrupt())
+
+
+def test_outcomes_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _shown([OUTCOME], as_json=True) == [OUTCOME]
+    found = {"plugin": "mine", "check": "shapes", "state": "failed", "reason": "oh no", "seconds": 0.5}
+    assert json.loads(capsys.readouterr().out) == [found]
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("smal",), "did you mean 'small'"),
-        (("small", "--expect", "toy-page: rendres=x"), "did you mean 'toy-page: renders'"),
+        (("not-there",), "Your own must be installed first, e.g. `pip install -e FOLDER`"),
         (("small", "--expect", "toy-page: renders"), "lacks a reason"),
     ],
 )
 def test_a_mistake_is_a_sentence(condbench: Condbench, planted: Path, arguments: tuple[str, ...], says: str) -> None:
     assert condbench("plugin", "test", *arguments, code=2) == ""
-    assert says in condbench.err and "Traceback" not in condbench.err
+    assert says in condbench.err and condbench.err.count("\n") == 1
 
 
 AUTHORS = """

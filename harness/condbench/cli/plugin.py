@@ -46,13 +46,11 @@ def test(
 
     A line per check: ok, failed, skipped, or expected to fail. Exit code 3 if some check failed.
     """
-    from condbench.errors import unknown
     from condbench.registry import installed
     from condbench.testing.asking import Question, ask
+    from condbench.testing.subject import entry_points
 
-    known = [plugin.distribution for plugin in installed().plugins]
-    if distribution not in known:
-        raise unknown("distribution with plugins", distribution, known)
+    entry_points(distribution, installed())
     question = Question(distribution=distribution, expected=_expected(expect or []), data_root=data_root)
     outcomes = _shown(ask(question), as_json)
     if any(outcome.state == "failed" for outcome in outcomes):

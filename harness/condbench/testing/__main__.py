@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 from condbench.errors import UserError
 from condbench.registry import installed
@@ -16,21 +17,25 @@ from condbench.testing.cases import cases, check_expected, outcome
 
 
 def main() -> None:
-    """Say which case begins, then what became of it, until there are none left."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    """Read the question, and print each answer as it comes."""
+    out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    question = Question.model_validate_json(sys.stdin.readline())
+    for answer in answers(Question.model_validate_json(sys.stdin.readline())):
+        print(answer.model_dump_json(), file=out)
+
+
+def answers(question: Question) -> Iterator[Answer]:
+    """Which case begins, then what became of it, until there are none left; or why nothing is checked."""
     try:
         found = cases(question.distribution, installed(), question.data_root)
         check_expected(question.expected, found)
     except UserError as error:
-        print(Answer(refusal=str(error)).model_dump_json(), file=answers)
+        yield Answer(refusal=str(error))
         return
     for number, case in enumerate(found):
         begun = Answer(plugin=case.plugin, check=case.check, left=len(found) - number - 1)
-        print(begun.model_dump_json(), file=answers)
-        ended = begun.model_copy(update={"outcome": outcome(case, question.expected)})
-        print(ended.model_dump_json(), file=answers)
+        yield begun
+        yield begun.model_copy(update={"outcome": outcome(case, question.expected)})
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from condbench.errors import UserError
+from condbench.errors import Interrupted, UserError
 from condbench.results import Record
 from condbench.testing.outcome import Outcome
+
+COMMAND = [sys.executable, "-X", "faulthandler", "-m", "condbench.testing"]  # where it was when it died is worth a line
 
 
 class Question(Record):
@@ -39,10 +41,10 @@ def ask(question: Question) -> Iterator[Outcome]:
 
     Raises:
         UserError: if a failure is expected of a check that there is not.
+        Interrupted: on Ctrl-C, with the case that it was at, which may never end.
     """
-    command = [sys.executable, "-m", "condbench.testing"]
     last = Answer()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(question.model_dump_json() + "\n")
         process.stdin.close()
@@ -56,9 +58,13 @@ def ask(question: Question) -> Iterator[Outcome]:
                     if not last.left:
                         return
             process.wait()
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted at '{last.plugin}: {last.check}'." if last.plugin else "interrupted."
+            ) from None
         finally:
             process.kill()  # a thread of a plugin's may keep it alive
-    left_out = f", so that {last.left} checks were left out" if last.left else ""
+    left_out = f"; checks left out: {last.left}" if last.left else ""
     yield Outcome(
         plugin=last.plugin or question.distribution,
         check=last.check or "registration",

@@ -29,7 +29,7 @@ from condbench.testing.checks.catalogue import (
 )
 from condbench.testing.composition import Composition, of_backbone, of_conditioner, pair, partners
 from condbench.testing.outcome import NotApplicable, Outcome, Violated
-from condbench.testing.subject import Subject
+from condbench.testing.subject import Subject, entry_points
 
 _UNEXPECTED = "it was expected to fail and does not: take it off the expected failures"
 
@@ -68,10 +68,7 @@ def cases(distribution: str, registry: Registry, data_root: Path | None = None) 
     Raises:
         UserError: if no plugin of a distribution of that name is installed.
     """
-    plugins = [plugin for plugin in registry.plugins if plugin.distribution == distribution]
-    if not plugins:
-        known = [plugin.distribution for plugin in registry.plugins]
-        raise unknown("distribution with plugins", distribution, known)
+    plugins = entry_points(distribution, registry)
     found = [
         Case(_of_entry_point(plugin, plugins), check.name, partial(check.run, plugin))
         for plugin in plugins
@@ -81,7 +78,7 @@ def cases(distribution: str, registry: Registry, data_root: Path | None = None) 
         (catalogue.kind, entry)
         for catalogue in registry.catalogues.values()
         for entry in catalogue
-        if entry.plugin.distribution == distribution
+        if entry.plugin.distribution == plugins[0].distribution
     ]
     names = [entry.spec.name for _, entry in own]
     for kind, entry in own:

@@ -227,7 +227,7 @@ def _next_patch(task: Task, wrap: Wrap) -> NextPatch:
 
 
 SMALL_BACKBONES = (
-    SmallBackbone("a small denoiser", _denoiser, frozenset({"positions", "grid", "gates", "score"})),
-    SmallBackbone("a small energy", _energy, frozenset({"positions", "grid", "gates", "critic"})),
-    SmallBackbone("a small sequence model", _next_patch, frozenset({"gates", "sequence"})),
+    SmallBackbone("a small denoiser", _denoiser, frozenset({"positions", "norms", "grid", "gates", "score"})),
+    SmallBackbone("a small energy", _energy, frozenset({"positions", "norms", "grid", "gates", "critic"})),
+    SmallBackbone("a small sequence model", _next_patch, frozenset({"norms", "gates", "sequence"})),
 )

@@ -23,7 +23,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         target=f"{__package__}.backbone:build",
         options=f"{__package__}.options:ToyOptions",
         summary="a denoiser of one step",
-        offers=frozenset({"gates", "grid", "positions"}),
+        offers=frozenset({"gates", "grid", "norms", "positions"}),
         sizes=("width",),
     )
     yield BackboneSpec(
@@ -72,4 +72,7 @@ def condbench_register_executors() -> Iterable[ExecutorSpec]:
 def condbench_register_reporters() -> Iterable[ReporterSpec]:
     yield ReporterSpec(
         name="toy-page", target=f"{__package__}.reporter:render", summary="a list of cells", suffix=".html"
+    )
+    yield ReporterSpec(
+        name="toy-figure", target=f"{__package__}.reporter:render", summary="a drawing of cells", suffix=".svg"
     )

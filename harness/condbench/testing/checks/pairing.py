@@ -29,6 +29,10 @@ _OFFERED: dict[str, tuple[Callable[[Model], bool], str]] = {
     ),
     "score": (lambda model: isinstance(model, ScoreModel), "its model is not a ScoreModel"),
     "grid": (_has_site("input"), "no site of its has the role 'input'"),
+    "norms": (
+        lambda model: any(isinstance(slot, Site) and slot.norm is not None for slot in trial.slots(model).values()),
+        "none of its sites has a norm",
+    ),
     "positions": (
         lambda model: any(isinstance(slot, Site) and slot.mixable for slot in trial.slots(model).values()),
         "none of its sites is mixable",

@@ -48,15 +48,21 @@ def names_and_options(subject: Subject) -> None:
         BUILT_IN not in owners,
         f"the name '{spec.name}' is a built-in plugin's: users would have to write {subject.entry.qualified}",
     )
-    require(bool(spec.summary.strip()), "its spec has no summary, which `condbench list` shows")
-    references = [getattr(spec, key) for key in ("options", "fingerprint", "assets") if getattr(spec, key, None)]
-    if references:
-        who = _who_imports_torch(plugin.distribution, *references)
-        require(not who, f"{who} imports torch, and {' and '.join(references)} must be importable without")
-    for reference in (spec.target, *references):
+    one_line = bool(spec.summary.strip()) and "\n" not in spec.summary
+    require(one_line, "its spec has no summary of one line, which `condbench list` shows")
+    light = _references(spec, "options", "fingerprint", "assets")
+    for reference in (*light, *_references(spec, "target", "trainer")):
         require(callable(_resolved(reference)), f"{reference} is not callable")
     if getattr(spec, "options", None):
         _check_options(spec, _resolved(spec.options))
+    if light:
+        who = _who_imports_torch(plugin.distribution, *light)
+        require(not who, f"{who} imports torch, and {' and '.join(light)} must be importable without")
+
+
+def _references(spec: Any, *fields: str) -> list[str]:
+    """The code that a spec names in those of the fields that it has."""
+    return [reference for field in fields if (reference := getattr(spec, field, None))]
 
 
 def _check_options(spec: Any, model: Any) -> None:

@@ -50,7 +50,7 @@ def renders(subject: Subject) -> None:
         require(isinstance(text, str), f"it gives a {type(text).__name__}, not text")
         require(bool(text.strip()), "it gives an empty text")
         require(render(Run(run.path)) == text, "rendered twice, the text differs")
-    if spec.suffix == ".html":
+    if spec.suffix in (".html", ".svg"):
         require(_MARKUP not in text, "the reason of a failed cell is not escaped: it becomes markup")
     if spec.suffix == ".json":
         json.loads(text)

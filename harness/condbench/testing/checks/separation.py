@@ -69,7 +69,7 @@ def causality_of_a_backbone(pair: Composition) -> None:
                     f"{name} is not causal: features at a site with mixable=False change when later positions do",
                 )
     if not seen:
-        raise NotApplicable("no sequence passes sites with mixable=False")
+        raise NotApplicable("no sequence passes two sites with mixable=False, one after the other")
 
 
 @check("causality")
