@@ -18,14 +18,14 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
     yield BackboneSpec(
         name="coupling-flow",
         target="condbench_example.coupling_flow:build",
-        offers=frozenset({"gates"}),
         options="condbench_example.options:CouplingFlowOptions",
         summary="a normalising flow of affine couplings, trained on its exact likelihood",
+        # Capabilities that conditioners may need. Its features are vectors, so there are no "positions" to offer, and
+        # AdaIN is skipped with that reason.
+        offers=frozenset({"gates", "norms"}),
         # What condbench may change to make all conditioners' models equally large. Every parameter of it costs as many
         # FLOPs as any other, so one option will do.
         sizes=("width",),
-        # Capabilities that conditioners may need. Its features are vectors, so there are no "positions" to offer, and
-        # AdaIN is skipped with that reason.
         paper="Dinh et al. 2017, arXiv:1605.08803",
     )
 
