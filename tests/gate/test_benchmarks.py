@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,9 @@ def test_a_file_that_pytest_benchmark_wrote(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-json", "x.json", "test_it.py"],
         cwd=tmp_path,
+        env={
+            name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")
+        },  # none is timed there
         check=True,
         capture_output=True,
     )

@@ -28,6 +28,7 @@ metrics = ["kid"]
 """
 
 
+@pytest.mark.timed
 def test_a_run_ends_in_the_time_it_was_given(condbench: Condbench) -> None:
     start = time.monotonic()
     condbench("run", "--suite", "smoke", "-b", "vae", "-c", "film,none", "--within", "40s", "--out", "run")

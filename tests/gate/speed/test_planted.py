@@ -64,6 +64,7 @@ def slower(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("planted", "result"), [(True, "regressed"), pytest.param(False, "pass", marks=pytest.mark.campaign)]
 )
