@@ -6,13 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from condbench.combinations import Combination, Identity, combinations, interval, metrics, obstacle
 from condbench.errors import UserError
 from condbench.specs import Better
 from condbench.statistics import Scale
 from condbench.statistics.change_points import change_points
 from condbench.statistics.scales import from_scale, to_scale
-from condbench.store import Run
+from condbench.store import Run, write_atomically
+
+_FILE = "history.json"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Trend:
     left_out: tuple[str, ...]
 
 
+_TRENDS = TypeAdapter(tuple[Trend, ...])
+
+
 def find_runs(paths: Iterable[Path]) -> list[Run]:
     """The runs that paths are, or hold, the oldest first.
 
@@ -76,6 +83,30 @@ def trends(runs: Sequence[Run], wanted: Sequence[str]) -> list[Trend]:
         for identity, combination in combinations(run).items():
             series.setdefault(identity, []).append((run, combination))
     return [trend for line in series.values() for name in wanted if (trend := _trend(line, name)) is not None]
+
+
+def keep(run: Run, found: Sequence[Trend]) -> Path:
+    """Put trends beside the results of a run, where its report finds them; returns the file."""
+    path = run.path / _FILE
+    write_atomically(path, _TRENDS.dump_json(tuple(found), indent=1).decode() + "\n")
+    return path
+
+
+def kept(run: Run) -> tuple[Trend, ...]:
+    """The trends that `keep` put beside a run; none where it did not.
+
+    Raises:
+        UserError: if their file is damaged.
+    """
+    path = run.path / _FILE
+    if not path.is_file():
+        return ()
+    try:
+        return _TRENDS.validate_json(path.read_bytes())
+    except ValidationError:
+        raise UserError(
+            f"'{path}' is damaged: make it anew with `condbench history RUN… --keep`, or delete it."
+        ) from None
 
 
 def _trend(line: list[tuple[Run, Combination]], name: str) -> Trend | None:

@@ -27,6 +27,7 @@ from condbench_reports.heat import HeatMap, heat_map
 from condbench_reports.matrix import Section
 from condbench_reports.pictures import Picture, picture
 from condbench_reports.scale import STEPS
+from condbench_reports.trend import trends
 
 # The harness draws no more columns into a sample grid than this; reports may not import it to ask.
 _GRID_COLUMNS = 20
@@ -80,6 +81,7 @@ def render(run: Run) -> str:
             metrics={metric.name: metric for part in parts for metric in part.metrics}.values(),
             facts=facts(run),
             found=conclusions.conclusions(run),
+            trend=trends(run),
             effects=EFFECTS,
             more_seeds=conclusions.MORE_SEEDS,
             about_fronts=conclusions.FRONTS,

@@ -51,3 +51,25 @@ def test_the_command(make_run: Make, tmp_path: Path, condbench) -> None:
 def test_a_folder_without_runs_is_explained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run and holds none"):
         find_runs([tmp_path])
+
+
+def test_the_newest_runs_report_shows_the_trend(make_run: Make, tmp_path: Path, condbench) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    nightly(make_run, folder, 12, worse_from=6, other_budget=2)
+    condbench("history", "runs", "--keep")
+    newest = folder / "nightly-01"
+    assert [path.parent for path in folder.glob("*/history.json")] == [newest]
+    page = condbench("report", str(newest), "--out", "-")
+    section = page[page.index('id="trend"') :]
+    assert "nightly-06 (2025-03-07)</td><td>worse</td>" in section
+    assert section.count('class="hollow"') == 1 and "nightly-10: " in section
+    assert 'id="trend"' not in condbench("report", str(folder / "nightly-02"), "--out", "-")
+
+
+def test_a_damaged_history_is_explained(make_run: Make, condbench) -> None:
+    line = planned()
+    run = make_run([line], [result(line, rows(1.0, 0.9, 100.0))])
+    (run.path / "history.json").write_text('[{"cell": 1}]')
+    condbench("report", str(run.path), code=2)
+    assert "is damaged" in condbench.err and "Traceback" not in condbench.err

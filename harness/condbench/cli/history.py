@@ -18,6 +18,7 @@ def history(
     metric: Annotated[
         list[str] | None, typer.Option("-m", "--metric", metavar="NAME", help="Repeated; the key metrics if left out.")
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Also put it beside the newest run, for its report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show each cell's metrics over recorded runs, and the change points (E-divisive) among them."""
@@ -26,8 +27,12 @@ def history(
     from condbench.cli.tables import print_table
     from condbench.combinations import KEY_METRICS
     from condbench.history import find_runs, trends
+    from condbench.history import keep as keep_beside
 
-    found = trends(find_runs(runs), metric or [*KEY_METRICS, "training_throughput"])
+    recorded = find_runs(runs)
+    found = trends(recorded, metric or [*KEY_METRICS, "training_throughput"])
+    if keep:
+        print(f"history: {keep_beside(recorded[-1], found)}", file=sys.stderr)
     if as_json:
         print(json.dumps([asdict(trend) for trend in found], indent=1))
         return
