@@ -27,8 +27,7 @@ WANTED = {
 """FID as a multiple of its floor, and label accuracy, both of one cell of the better conditioner, unguided."""
 
 SHORT = {"flow", "diffusion"}
-"""Where a figure is not reached yet; a family that gets there must leave this list. docs/families.md has ar short too,
-by a run at another temperature than the present one, so that it is not known to be."""
+"""Where a figure is not reached yet, as docs/families.md says; a family that gets there must leave this list."""
 
 
 @pytest.fixture(scope="module")
