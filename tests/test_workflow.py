@@ -34,3 +34,8 @@ def test_the_options_that_it_gives_exist(condbench) -> None:
     told = condbench("check", "--help")
     for option in set(re.findall(r"--[a-z]+", "\n".join(CODE))):
         assert option in told
+
+
+def test_a_caller_that_asks_for_nothing_is_told() -> None:
+    asks = re.findall(r"^    if: (.*)$", WORKFLOW, re.MULTILINE)
+    assert asks == ["inputs.baseline == '' && !inputs.speed", "inputs.baseline != ''", "inputs.speed"]
