@@ -10,7 +10,8 @@ import pytest
 
 from condbench.budget import Budget
 from condbench.errors import UserError
-from condbench.history import find_runs, trends
+from condbench.history import Change, Point, Trend, find_runs, trends
+from condbench_reports import trend as section
 from tests.made_runs import Make, planned, result, rows
 
 
@@ -65,6 +66,14 @@ def test_the_newest_runs_report_shows_the_trend(make_run: Make, tmp_path: Path, 
     assert "nightly-06 (2025-03-07)</td><td>worse</td>" in section
     assert section.count('class="hollow"') == 1 and "nightly-10: " in section
     assert 'id="trend"' not in condbench("report", str(folder / "nightly-02"), "--out", "-")
+
+
+def test_the_latest_changes_come_first(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = tuple(Change(f"run-{day}", f"2025-03-0{day}T12:00:00", 1.0, 2.0, True) for day in (3, 7, 5))
+    points = tuple(Point(f"run-{day}", f"2025-03-0{day}T12:00:00", 1.0, 1) for day in range(1, 9))
+    monkeypatch.setattr(section, "kept", lambda run: (Trend("cell", "fid", "", "lower", points, changes, ()),))
+    found = section.trends(make_run([planned()]))
+    assert found is not None and [shift.run for shift in found.shifts] == ["run-7", "run-5", "run-3"]
 
 
 def test_a_damaged_history_is_explained(make_run: Make, condbench) -> None:
