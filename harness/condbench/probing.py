@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from types import TracebackType
 from typing import Self
 
+from condbench.child import Child, NoAnswer
 from condbench.errors import UserError
 from condbench.results import PlannedCell, Record
 
@@ -54,28 +51,17 @@ class Probe(Record):
     error: str = ""
 
 
-class Prober:
+class Prober(Child):
     """The probe's process, for the length of a ``with`` block. ``start_seconds``: from nothing to its first answer,
     less what the answer itself took; a cell's own process takes as long to start."""
 
     def __init__(self) -> None:
+        super().__init__([sys.executable, "-m", "condbench.probe"])
         self.start_seconds = 0.0
 
     def __enter__(self) -> Self:
-        self.log = tempfile.TemporaryFile("w+")
         self.started: float | None = time.perf_counter()
-        command = [sys.executable, "-m", "condbench.probe"]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self.log.close()
+        return super().__enter__()
 
     def ask(self, question: Question) -> Probe:
         """Find out.
@@ -83,26 +69,14 @@ class Prober:
         Raises:
             UserError: if the process has died, e.g. for want of memory, or takes longer than a whole cell may.
         """
-        assert self.process.stdin is not None and self.process.stdout is not None
-        line = ""
-        limit = question.planned.provenance.settings.timeout_seconds
-        overdue = threading.Timer(limit, self.process.kill)
-        overdue.start()
-        # Looked at first: under the command line SIGPIPE is deadly, so writing to a dead process would end the driver.
-        if self.process.poll() is None:
-            self.process.stdin.write(question.model_dump_json() + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        late = overdue.finished.is_set()
-        overdue.cancel()
-        if not line:
-            self.log.seek(0)
-            last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
-            why = f"had no answer after {limit:g} s" if late else "died"
+        self.write(question.model_dump_json())
+        try:
+            line = self.read(question.planned.provenance.settings.timeout_seconds)
+        except NoAnswer as how:
             raise UserError(
-                f"the process that measures cells beforehand {why} at {question.planned.name} ({last}): leave that "
+                f"the process that measures cells beforehand, asked about {question.planned.name}, {how}: leave that "
                 "combination out, e.g. by naming others with -b and -c."
-            )
+            ) from None
         probe = Probe.model_validate_json(line)
         if self.started is not None:
             self.start_seconds = max(0.0, time.perf_counter() - self.started - probe.seconds)

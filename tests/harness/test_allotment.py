@@ -162,7 +162,7 @@ def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
         with Prober() as prober:
             prober.process.kill()
             prober.process.wait()
-            with pytest.raises(UserError, match="died at"):
+            with pytest.raises(UserError, match=r"vae\.film\.s0, died \("):
                 prober.ask(Question(planned=PLAN[0]))
     finally:
         signal.signal(signal.SIGPIPE, before)
@@ -170,5 +170,5 @@ def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
 
 def test_a_prober_that_takes_longer_than_a_cell_may_is_ended() -> None:
     hasty = plan(changed(load_suite("smoke"), {"backbones": ["gan"], "timeout_seconds": 0.05}), installed(), None)
-    with Prober() as prober, pytest.raises(UserError, match=r"had no answer after 0\.05 s at"):
+    with Prober() as prober, pytest.raises(UserError, match=r"had no answer after 0\.05 s \("):
         prober.ask(Question(planned=hasty[0]))

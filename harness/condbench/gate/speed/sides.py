@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import tempfile
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pydantic import ValidationError
 
+from condbench.child import Child, NoAnswer
 from condbench.results import Record
 
 _METER = Path(__file__).with_name("meter.py")
@@ -50,30 +46,12 @@ class Answer(Record):
     error: str = ""
 
 
-class Meter:
+class Meter(Child):
     """A fresh process of one side that holds one cell's model, for the length of a ``with`` block."""
 
     def __init__(self, side: Side) -> None:
+        super().__init__(side.command(str(_METER)), side.variables)
         self.side = side
-
-    def __enter__(self) -> Self:
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            self.side.command(str(_METER)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            env=self.side.variables,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self.log.close()
 
     def ask(self, what: str, argument: object = None) -> Answer:
         """`tell`, and `listen`."""
@@ -82,11 +60,7 @@ class Meter:
 
     def tell(self, what: str, argument: object = None) -> None:
         """Give it something to do, and do not wait."""
-        assert self.process.stdin is not None
-        # Looked at first: under the command line SIGPIPE is deadly, so writing to a dead process would end the driver.
-        if self.process.poll() is None:
-            self.process.stdin.write(json.dumps([what, argument]) + "\n")
-            self.process.stdin.flush()
+        self.write(json.dumps([what, argument]))
 
     def listen(self) -> Answer:
         """Its answer.
@@ -94,17 +68,10 @@ class Meter:
         Raises:
             CannotMeasure: if it died, took too long, or says that it cannot.
         """
-        assert self.process.stdout is not None
-        overdue = threading.Timer(_OVERDUE_SECONDS, self.process.kill)
-        overdue.start()
-        line = self.process.stdout.readline()
-        late = overdue.finished.is_set()
-        overdue.cancel()
-        if not line:
-            self.log.seek(0)
-            last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
-            why = f"its process had no answer after {_OVERDUE_SECONDS:g} s" if late else "its process died"
-            raise CannotMeasure(self.side, f"{why} ({last})")
+        try:
+            line = self.read(_OVERDUE_SECONDS)
+        except NoAnswer as how:
+            raise CannotMeasure(self.side, f"its process {how}") from None
         try:
             answer = Answer.model_validate_json(line)
         except ValidationError:
