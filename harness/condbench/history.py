@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from pydantic import TypeAdapter, ValidationError
 
-from condbench.combinations import Combination, Identity, combinations, interval, metrics, obstacle
-from condbench.errors import UserError
+from condbench.combinations import (
+    KEY_METRICS,
+    Combination,
+    Identity,
+    Metric,
+    combinations,
+    interval,
+    metrics,
+    obstacle,
+)
+from condbench.errors import UserError, unknown
 from condbench.specs import Better
 from condbench.statistics import Scale
 from condbench.statistics.change_points import change_points
@@ -17,6 +27,7 @@ from condbench.statistics.scales import from_scale, to_scale
 from condbench.store import Run, write_atomically
 
 _FILE = "history.json"
+_KEY_METRICS = (*KEY_METRICS, "training_throughput")
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Change:
     created: str
     before: float
     after: float
-    worse: bool | None
+    worse: bool
 
 
 @dataclass(frozen=True)
@@ -71,18 +82,28 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
     return sorted(found.values(), key=lambda run: run.info.created)
 
 
-def trends(runs: Sequence[Run], wanted: Sequence[str]) -> list[Trend]:
+def trends(runs: Sequence[Run], wanted: Sequence[str] = ()) -> list[Trend]:
     """A trend per cell and metric that any run has measured, up to the newest that did.
 
     Args:
         runs: the oldest first.
-        wanted: the metrics' names.
+        wanted: the metrics' names; the key ones and the training throughput if empty.
+
+    Raises:
+        UserError: if no run has measured a metric that is wanted.
     """
-    series: dict[Identity, list[tuple[Run, Combination]]] = {}
+    lines: dict[Identity, list[tuple[Run, Combination]]] = {}
     for run in runs:
         for identity, combination in combinations(run).items():
-            series.setdefault(identity, []).append((run, combination))
-    return [trend for line in series.values() for name in wanted if (trend := _trend(line, name)) is not None]
+            lines.setdefault(identity, []).append((run, combination))
+    measured = metrics(combination for line in lines.values() for _, combination in line)
+    for name in wanted:
+        if name not in measured:
+            raise unknown("metric with a good direction", name, measured)
+    names = wanted or _KEY_METRICS
+    found = [one for line in lines.values() for name in names if (one := _series(line, name)) is not None]
+    starts = change_points([one.scaled for one in found])
+    return [one.trend(begins) for one, begins in zip(found, starts, strict=True)]
 
 
 def keep(run: Run, found: Sequence[Trend]) -> Path:
@@ -109,7 +130,36 @@ def kept(run: Run) -> tuple[Trend, ...]:
         ) from None
 
 
-def _trend(line: list[tuple[Run, Combination]], name: str) -> Trend | None:
+@dataclass(frozen=True)
+class _Series:
+    """A metric of a cell over the runs that are comparable to the newest; ``scaled`` are its values on their scale."""
+
+    cell: str
+    metric: Metric
+    points: tuple[Point, ...]
+    left_out: tuple[str, ...]
+    scale: Scale
+    scaled: list[float]
+
+    def trend(self, starts: Sequence[int]) -> Trend:
+        """With the changes that begin at these positions."""
+        ends = [*starts[1:], len(self.points)]
+        levels = zip([0, *starts], starts, ends, strict=False)
+        changes = tuple(self._change(begin, start, end) for begin, start, end in levels)
+        return Trend(
+            self.cell, self.metric.name, self.metric.unit, self.metric.better, self.points, changes, self.left_out
+        )
+
+    def _change(self, begin: int, start: int, end: int) -> Change:
+        """From the level of the points ``begin`` to ``start`` to that of those from there to ``end``."""
+        before, after = (
+            from_scale(fmean(part), self.scale) for part in (self.scaled[begin:start], self.scaled[start:end])
+        )
+        first = self.points[start]
+        return Change(first.run, first.created, before, after, (after > before) == (self.metric.better == "lower"))
+
+
+def _series(line: Sequence[tuple[Run, Combination]], name: str) -> _Series | None:
     measured = [(run, combination) for run, combination in line if combination.rows(name)]
     newest = measured[-1][1] if measured else None
     metric = metrics([newest]).get(name) if newest is not None else None
@@ -126,14 +176,7 @@ def _trend(line: list[tuple[Run, Combination]], name: str) -> Trend | None:
         typical = interval(combination.rows(name).values(), metric.scale)
         points.append(Point(run.name, run.info.created, typical.value, typical.seeds))
     scale, scaled = _scaled([point.value for point in points], metric.scale, n)
-    starts = change_points(scaled)
-    ends = [*starts[1:], len(points)]
-    changes = []
-    for begin, start, end in zip([0, *starts], starts, ends, strict=False):
-        before, after = (from_scale(sum(part) / len(part), scale) for part in (scaled[begin:start], scaled[start:end]))
-        worse = None if metric.better == "neither" else (after > before) == (metric.better == "lower")
-        changes.append(Change(points[start].run, points[start].created, before, after, worse))
-    return Trend(newest.cell, name, metric.unit, metric.better, tuple(points), tuple(changes), tuple(left_out))
+    return _Series(newest.cell, metric, tuple(points), tuple(left_out), scale, scaled)
 
 
 def _scaled(values: Sequence[float], scale: Scale, n: int | None) -> tuple[Scale, list[float]]:

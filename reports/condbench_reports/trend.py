@@ -13,8 +13,6 @@ from condbench.store import Run
 from condbench_reports import formats
 from condbench_reports.chart import Chart, Point, draw
 
-_HOW = {True: "worse", False: "better", None: "another level"}
-
 
 @dataclass(frozen=True)
 class Shift:
@@ -60,7 +58,8 @@ def _since(pair: tuple[Change, Trend]) -> str:
 
 def _shift(change: Change, trend: Trend) -> Shift:
     before, after = (formats.number(value, trend.unit) for value in (change.before, change.after))
-    return Shift(trend.cell, trend.metric, _HOW[change.worse], change.run, change.created[:10], before, after)
+    how = "worse" if change.worse else "better"
+    return Shift(trend.cell, trend.metric, how, change.run, change.created[:10], before, after)
 
 
 def _path(trend: Trend) -> list[Point]:

@@ -11,6 +11,7 @@ import pytest
 from condbench.budget import Budget
 from condbench.errors import UserError
 from condbench.history import Change, Point, Trend, find_runs, trends
+from condbench.store import Run
 from condbench_reports import trend as section
 from tests.made_runs import Make, planned, result, rows
 
@@ -47,6 +48,30 @@ def test_the_command(make_run: Make, tmp_path: Path, condbench) -> None:
     assert "worse since nightly-06 (2025-03-07)" in table
     (trend,) = json.loads(condbench("history", "runs", "-m", "fid", "--json"))
     assert len(trend["points"]) == 12 and trend["changes"][0]["run"] == "nightly-06"
+    both = json.loads(condbench("history", "runs", "-m", "fid,label_accuracy", "--json"))
+    assert [trend["metric"] for trend in both] == ["fid", "label_accuracy"]
+    condbench("history", "runs", "-m", "fidd", code=2)
+    assert "did you mean 'fid'?" in condbench.err
+
+
+def test_a_change_of_one_series_need_not_be_one_among_many(make_run: Make, tmp_path: Path) -> None:
+    """All cells of a call are one family: what is found among few of them may be chance among more."""
+    rng = np.random.default_rng(0)
+    runs = []
+    for night in range(9):
+        lines = [planned("flow", "film", seed=0), *(planned("gan", f"c{i}", seed=0) for i in range(30))]
+        noise = np.exp(0.1 * rng.standard_normal(len(lines)))
+        noise[0] *= 2.0 if night >= 5 else 1.0
+        results = [result(line, rows(float(fid), 0.95, 100.0)) for line, fid in zip(lines, noise, strict=True)]
+        made = make_run(lines, results, created=f"2025-03-{night + 1:02d}T03:00:00+00:00")
+        made.path.rename(tmp_path / f"night-{night}")
+        runs.append(Run(tmp_path / f"night-{night}"))
+    among_many = {trend.cell: trend.changes for trend in trends(runs, ["fid"])}
+    assert not any(among_many.values())
+    for run in runs:
+        (run.path / "plan.jsonl").write_text(run.plan[0].model_dump_json() + "\n")
+    (alone,) = trends([Run(run.path) for run in runs], ["fid"])
+    assert len(alone.changes) == 1
 
 
 def test_a_folder_without_runs_is_explained(tmp_path: Path) -> None:

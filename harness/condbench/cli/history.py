@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def history(
     runs: Annotated[list[Path], typer.Argument(help="Runs, or folders of runs; sorted by when they were made.")],
     metric: Annotated[
-        list[str] | None, typer.Option("-m", "--metric", metavar="NAME", help="Repeated; the key metrics if left out.")
+        list[str] | None,
+        typer.Option("-m", "--metric", metavar="NAME", help="Repeated or with commas; the key metrics if left out."),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Also put it beside the newest run, for its report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -25,12 +26,11 @@ def history(
     from dataclasses import asdict
 
     from condbench.cli.tables import print_table
-    from condbench.combinations import KEY_METRICS
     from condbench.history import find_runs, trends
     from condbench.history import keep as keep_beside
 
     recorded = find_runs(runs)
-    found = trends(recorded, metric or [*KEY_METRICS, "training_throughput"])
+    found = trends(recorded, [name.strip() for text in metric or () for name in text.split(",") if name.strip()])
     if keep:
         print(f"history: {keep_beside(recorded[-1], found)}", file=sys.stderr)
     if as_json:
@@ -56,5 +56,5 @@ def _row(trend: Trend) -> tuple[str, ...]:
 
 def _told(change: Change) -> str:
     """``worse since nightly-12 (2025-03-01): 0.83 -> 1.1``."""
-    how = {True: "worse", False: "better", None: "another level"}[change.worse]
+    how = "worse" if change.worse else "better"
     return f"{how} since {change.run} ({change.created[:10]}): {change.before:.3g} -> {change.after:.3g}"
