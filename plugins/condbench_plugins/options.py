@@ -57,7 +57,8 @@ class SamplerOptions(Options):
     which knows no interval.
     """
 
-    temperature: float = Field(0.85, gt=0, description=_TEMPERATURE)
+    steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
+    temperature: float = Field(0.925, gt=0, description=_TEMPERATURE)
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
     guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
@@ -72,22 +73,20 @@ class SamplerOptions(Options):
         return self
 
 
-class DiffusionOptions(SamplerOptions):
+class UNetOptions(SamplerOptions):
+    """Options of the samplers whose network is a U-Net on images."""
+
+    width: int = Field(32, ge=8, description="channels at half resolution")
+    deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
+    blocks: int = Field(4, ge=1, description="residual blocks at a quarter of the resolution")
+
+
+class DiffusionOptions(UNetOptions):
     """Options of the diffusion backbone."""
 
-    width: int = Field(32, ge=8, description="channels at half resolution")
-    deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
-    blocks: int = Field(4, ge=1, description="residual blocks at a quarter of the resolution")
-    steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
-
-class FlowOptions(SamplerOptions):
+class FlowOptions(UNetOptions):
     """Options of the flow backbone."""
-
-    width: int = Field(32, ge=8, description="channels at half resolution")
-    deep_width: int = Field(64, ge=8, description="channels at a quarter of the resolution")
-    blocks: int = Field(4, ge=1, description="residual blocks at a quarter of the resolution")
-    steps: int = Field(8, ge=1, description="sampler steps, two network evaluations each; the last takes one")
 
 
 class AdversarialOptions(Options):
@@ -104,7 +103,6 @@ class LatentDiffusionOptions(SamplerOptions):
 
     width: int = Field(32, ge=8, description="channels at the latent's positions")
     vector_width: int = Field(256, ge=16, description="size of the vector that all positions share")
-    steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
     latent_channels: int = Field(2, ge=1, description="channels of the latent, at a quarter of the image's resolution")
     noise: float = Field(0.2, gt=0, lt=1, description="deviation of the noise that the decoder learns to take")
     autoencoder_width: int = Field(32, ge=8, multiple_of=2, description="channels of the autoencoder")
@@ -119,7 +117,6 @@ class DitOptions(SamplerOptions):
     feed_forward: int = Field(160, ge=16, description="channels inside its feed-forward layers")
     stem_width: int = Field(24, ge=8, description="channels of the convolutions at half resolution around it")
     layers: int = Field(4, ge=1, description="attention and feed-forward layers, one of each in turn")
-    steps: int = Field(16, ge=2, description="sampler steps, one network evaluation each")
 
 
 class GanOptions(AdversarialOptions):

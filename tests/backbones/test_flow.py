@@ -1,4 +1,4 @@
-"""Flow matching: an exact flow in closed form, the loss that it minimises, and learning that obeys the label."""
+"""Flow matching: the loss is least at the exact velocity, and learning obeys the label."""
 
 from __future__ import annotations
 
@@ -39,29 +39,13 @@ class Scaled(nn.Module):
         return v
 
 
-def error_of_sampling(steps: int, temperature: float = 1.0) -> float:
-    flow = Flow(GaussianVelocity(), (1, 8, 8), steps=steps, temperature=temperature)
-    x = flow.sample(Condition.of(torch.zeros(4, dtype=torch.long)), torch.Generator().manual_seed(0))
-    noise = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    return float((x - (MEAN + temperature * DEVIATION * noise)).abs().max())
-
-
-def test_the_sampler_follows_an_exact_flow_to_second_order() -> None:
-    assert error_of_sampling(8) < 0.1
-    assert error_of_sampling(32) < error_of_sampling(8) / 14  # a first-order method: 4
-
-
-def test_a_low_temperature_makes_samples_of_less_noise() -> None:
-    assert error_of_sampling(32, temperature=0.5) < 0.01
-
-
 def test_the_loss_is_least_at_the_exact_velocity() -> None:
     x = MEAN + DEVIATION * torch.randn(512, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     u = Condition.of(torch.zeros(512, dtype=torch.long))
     losses = []
     for factor in (0.9, 1.0, 1.1):
         torch.manual_seed(0)
-        losses.append(float(Flow(Scaled(factor), (1, 8, 8), steps=1).loss("train", x, u)))
+        losses.append(float(Flow(Scaled(factor), (1, 8, 8), steps=2).loss("train", x, u)))
     assert losses[1] < min(losses[0], losses[2])
 
 
@@ -77,7 +61,7 @@ def bars(count: int) -> tuple[Tensor, Condition]:
 def test_it_learns_to_obey_the_label_and_repeats_its_samples(guidance: float) -> None:
     torch.manual_seed(0)
     task = Task(Domain("image", (3, 8, 8)), (Domain("class", (), 4),))
-    options = FlowOptions(width=16, steps=4, guidance=guidance)
+    options = FlowOptions(width=16, steps=8, guidance=guidance)
     model = film.make(None).lift(
         lambda t, wrap: build(t, wrap, options), task, lambda: ConditionEncoder([Table(4, 16)], 16)
     )
@@ -90,16 +74,3 @@ def test_it_learns_to_obey_the_label_and_repeats_its_samples(guidance: float) ->
     assert torch.equal(x, again)
     brightest_row = x.mean((1, 3)).argmax(1)
     assert (brightest_row == 2 * u.parts[0]).float().mean() > 0.9
-
-
-def test_the_velocity_is_not_asked_where_there_is_no_noise_left() -> None:
-    """At t = 1 training hardly ever looks: what the network says there must not reach a sample."""
-    asked: list[float] = []
-
-    class Recording(GaussianVelocity):
-        def forward(self, x: Tensor, t: Tensor, u: Condition) -> Tensor:
-            asked.extend(t.tolist())
-            return super().forward(x, t, u)
-
-    Flow(Recording(), (1, 8, 8), steps=8).sample(Condition.of(torch.zeros(1, dtype=torch.long)), torch.Generator())
-    assert max(asked) == 7 / 8 and len(asked) == 15

@@ -19,6 +19,7 @@ from condbench.specs import Task
 from condbench_plugins.backbones.diffusion import Diffusion
 from condbench_plugins.networks.autoencoder import Autoencoder
 from condbench_plugins.networks.bound import diffused
+from condbench_plugins.networks.denoiser import SIGMA_MAX
 from condbench_plugins.networks.guidance import Interval
 from condbench_plugins.networks.intensities import IntensityTable
 from condbench_plugins.networks.latent_unet import LatentUNet
@@ -111,7 +112,7 @@ class LatentDiffusion(ScoreModel):
             latent,
             generator,
             sigma_min=self.noise,
-            sigma_max=self.diffusion.noise_levels(2)[0],
+            sigma_max=SIGMA_MAX,
         )
 
     def _latent(self, x: Tensor) -> Tensor:
