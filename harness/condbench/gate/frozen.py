@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,13 +20,13 @@ from condbench.combinations import Identity
 from condbench.errors import NotComparable, UserError
 from condbench.gate import digests
 from condbench.gate.baseline import Baseline, BaselineCell, Draw, Frozen, gated
-from condbench.gate.comparability import changed
-from condbench.gate.decision import Errors, Evidence
+from condbench.gate.comparability import changed, obstacle
+from condbench.gate.decision import Errors
 from condbench.gate.judging import Judgement, Trial
 from condbench.gate.outcome import Finding
 from condbench.matrix import current_provenance
 from condbench.registry import Registry
-from condbench.results import PlannedCell, Record
+from condbench.results import PlannedCell, Provenance, Record
 from condbench.store import Run
 
 DRAWS, IMAGES = 10, 200
@@ -149,36 +148,51 @@ def look(
         )
         asked.append((cell, cell.frozen, question))
     judgement = Judgement()
-    for (cell, frozen, _), answer in zip(asked, draw_again([question for *_, question in asked]), strict=True):
+    for (cell, frozen, question), answer in zip(asked, draw_again([question for *_, question in asked]), strict=True):
         if answer.error:
             found.notes.append(f"{cell.name}: nothing can be drawn from its frozen weights any more ({answer.error})")
         elif answer.draws != frozen.draws:
             found.notes.append(f"{cell.name}: the same weights and noise give other samples or measures")
-            judgement.open += _trials(baseline, cell, frozen, answer)
+            _judge(judgement, baseline, cell, frozen, question.planned.provenance, answer)
     tested = judgement.findings(errors)
     worse = {finding.cell for finding in tested if finding.result == "regressed"}
     why = "with the same weights and noise, so its network, its sampler or a metric has changed"
     found.findings = [
-        replace(finding, why=f"{finding.why}: {why}" if finding.why else why)
+        replace(finding, why=f"{finding.why}: {why}") if finding.result == "regressed" else finding
         for finding in tested
         if finding.cell in worse
     ]
     return found
 
 
-def _trials(baseline: Baseline, cell: BaselineCell, frozen: Frozen, answer: Answer) -> list[tuple[Trial, Evidence]]:
-    """What both have measured in every draw, to be tested. A value off its scale says nothing; seeds will tell."""
-    found = []
+def _judge(
+    found: Judgement, baseline: Baseline, cell: BaselineCell, frozen: Frozen, now: Provenance, answer: Answer
+) -> None:
+    """Put each metric of a cell among what is to be tested, if every draw of both sides has a value on its scale.
+
+    What is not tested is settled here only so that a cell of which another metric is worse has all its findings.
+    """
     for metric in baseline.metrics:
+        if metric.name not in cell.seeds[0].values:
+            continue
         base, head = (
             tuple(draw.values[metric.name] for draw in draws if metric.name in draw.values)
             for draws in (frozen.draws, answer.draws)
         )
-        trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
-        if len(base) == len(head) == len(frozen.draws):
-            with suppress(ValueError):
-                found.append((trial, trial.evidence()))
-    return found
+        if why := obstacle(baseline.provenance(cell, 0), now, metric.name):
+            found.settled.append(Finding(cell.name, metric.name, "not comparable", "", why))
+        elif len(base) == len(head) == len(frozen.draws):
+            trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
+            try:
+                found.open.append((trial, trial.evidence()))
+            except ValueError as reason:
+                found.settled.append(_untold(cell, metric.name, str(reason)))
+        else:
+            found.settled.append(_untold(cell, metric.name, "not every draw has a value"))
+
+
+def _untold(cell: BaselineCell, metric: str, why: str) -> Finding:
+    return Finding(cell.name, metric, "inconclusive", "frozen weights", why)
 
 
 def _check_unchanged(run: Run, planned: PlannedCell, registry: Registry) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from condbench.gate.outcome import Finding, Outcome
 from condbench.statistics import Estimate
 
+_EACH = {"rounds": "rounds", "frozen weights": "draws"}  # what typical values are over; seeds otherwise
+
 
 def value(estimate: Estimate | None) -> str:
     """A typical value with its 95 % interval: ``0.832 [0.795, 0.871]``; empty if there is none."""
@@ -33,7 +35,7 @@ def seen(finding: Finding) -> str:
 def figures(finding: Finding) -> list[str]:
     """All figures of a finding, a line each, for one who has nothing but this text."""
     lines = [finding.why] if finding.why else []
-    each = "rounds" if finding.stage == "rounds" else "seeds"
+    each = _EACH.get(finding.stage, "seeds")
     if finding.base is not None:
         lines.append(f"baseline: {value(finding.base)} over {finding.base.seeds} {each}")
     if finding.head is not None:
