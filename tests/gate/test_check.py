@@ -119,6 +119,18 @@ def test_a_cell_that_is_missing_is_no_pass(make_run: Make, tmp_path: Path) -> No
     assert ended.value.exit_code == 4
 
 
+def test_a_run_that_was_stopped_says_so(make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline_of(run_of(make_run, tmp_path / "base", seed=1), tmp_path / "baseline.json")
+    run = run_of(make_run, tmp_path / "head", seed=2)
+    for seed in (7, 8, 9):
+        (run.cell_path(f"{WORSE}.s{seed}") / "result.json").unlink()
+    with pytest.raises(typer.Exit):
+        check(tmp_path / "baseline.json", run=run.path, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["notes"] == ["3 of the run's 40 cells have no result yet, and so have no part in this"]
+    assert finding(found)["head"]["seeds"] == 7  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -191,6 +203,8 @@ def test_mistakes_get_a_sentence(make_run: Make, tmp_path: Path) -> None:
     run = run_of(make_run, tmp_path / "run")
     with pytest.raises(NotComparable, match="there is no baseline"):
         check(tmp_path / "none.json", run=run.path)
+    with pytest.raises(UserError, match="judged by a baseline only"):
+        check(None, benchmarks=(tmp_path / "a.json", tmp_path / "b.json"), run=run.path)
     with pytest.raises(UserError, match="leave out --suite"):
         check(tmp_path / "none.json", run=run.path, suite="quick")
     with pytest.raises(UserError, match=r"the folder .* of --junit does not exist"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +18,26 @@ from condbench_reports import trend as section
 from tests.made_runs import Make, planned, result, rows
 
 
-def nightly(make_run: Make, at: Path, count: int, worse_from: int, other_budget: int | None = None) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "runs").mkdir()
+    return tmp_path / "runs"
+
+
+def nightly(make_run: Make, at: Path, levels: Sequence[float], other_budget: int | None = None) -> None:
+    """A run a night, with a FID about these; their names do not tell the order."""
     rng = np.random.default_rng(0)
-    for night in range(count):
-        budget = Budget(flops=1e12) if night == other_budget else None
-        line = planned("flow", "film", budget=budget)
-        fid = (1.3 if night >= worse_from else 1.0) * float(np.exp(0.05 * rng.standard_normal()))
+    for night, level in enumerate(levels):
+        line = planned("flow", "film", budget=Budget(flops=1e12) if night == other_budget else None)
+        fid = level * float(np.exp(0.05 * rng.standard_normal()))
         made = make_run(
             [line], [result(line, rows(fid, 0.95, 100.0))], created=f"2025-03-{night + 1:02d}T03:00:00+00:00"
         )
-        made.path.rename(at / f"nightly-{count - night:02d}")  # names do not tell the order
+        made.path.rename(at / f"nightly-{len(levels) - night:02d}")
 
 
-def test_a_planted_change_is_found_where_it_began(make_run: Make, tmp_path: Path) -> None:
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    nightly(make_run, folder, 16, worse_from=9, other_budget=3)
+def test_a_planted_change_is_found_where_it_began(make_run: Make, folder: Path) -> None:
+    nightly(make_run, folder, [1.0] * 9 + [1.3] * 7, other_budget=3)
     (fid, accuracy) = trends(find_runs([folder]), ["fid", "label_accuracy"])
     (change,) = fid.changes
     assert change.created.startswith("2025-03-10") and change.worse
@@ -40,10 +46,32 @@ def test_a_planted_change_is_found_where_it_began(make_run: Make, tmp_path: Path
     assert accuracy.changes == ()
 
 
-def test_the_command(make_run: Make, tmp_path: Path, condbench) -> None:
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    nightly(make_run, folder, 12, worse_from=6)
+def test_each_level_is_that_of_its_own_runs(make_run: Make, folder: Path) -> None:
+    nightly(make_run, folder, [1.0] * 10 + [2.0] * 10 + [0.5] * 10)
+    (fid,) = trends(find_runs([folder]), ["fid"])
+    assert [(change.created[:10], change.worse) for change in fid.changes] == [
+        ("2025-03-11", True),
+        ("2025-03-21", False),
+    ]
+    levels = [(change.before, change.after) for change in fid.changes]
+    assert np.array(levels) == pytest.approx(np.array([[1.0, 2.0], [2.0, 0.5]]), rel=0.05)
+
+
+def test_runs_are_held_against_the_newest(make_run: Make, folder: Path) -> None:
+    nightly(make_run, folder, [1.0] * 9, other_budget=8)
+    (fid,) = trends(find_runs([folder]), ["fid"])
+    assert [point.run for point in fid.points] == ["nightly-01"] and len(fid.left_out) == 8
+
+
+def test_values_without_a_place_on_their_scale_are_taken_as_they_are(make_run: Make, folder: Path) -> None:
+    nightly(make_run, folder, [0.0] * 10 + [1.0] * 10)
+    (fid,) = trends(find_runs([folder]), ["fid"])
+    (change,) = fid.changes
+    assert change.before == 0.0 and change.after == pytest.approx(1.0, rel=0.05)
+
+
+def test_the_command(make_run: Make, folder: Path, condbench) -> None:
+    nightly(make_run, folder, [1.0] * 6 + [1.3] * 6)
     table = condbench("history", "runs", "-m", "fid")
     assert "worse since nightly-06 (2025-03-07)" in table
     (trend,) = json.loads(condbench("history", "runs", "-m", "fid", "--json"))
@@ -79,17 +107,18 @@ def test_a_folder_without_runs_is_explained(tmp_path: Path) -> None:
         find_runs([tmp_path])
 
 
-def test_the_newest_runs_report_shows_the_trend(make_run: Make, tmp_path: Path, condbench) -> None:
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    nightly(make_run, folder, 12, worse_from=6, other_budget=2)
+def test_the_newest_runs_report_shows_the_trend(make_run: Make, folder: Path, condbench) -> None:
+    nightly(make_run, folder, [1.0] * 6 + [2.0] * 6, other_budget=2)
     condbench("history", "runs", "--keep")
     newest = folder / "nightly-01"
     assert [path.parent for path in folder.glob("*/history.json")] == [newest]
     page = condbench("report", str(newest), "--out", "-")
-    section = page[page.index('id="trend"') :]
+    section = page[page.index('id="trend"') :].partition("</section>")[0]
     assert "nightly-06 (2025-03-07)</td><td>worse</td>" in section
-    assert section.count('class="hollow"') == 1 and "nightly-10: " in section
+    before, after = re.findall(r'<td class="figure">([^<]+)</td>', section)
+    assert (float(before), float(after)) == pytest.approx((1.0, 2.0), rel=0.05)
+    assert section.count('class="hollow"') == 1 and section.count("nightly-10: ") == 1
+    assert section.count("<details") == 4, "a chart per metric"
     assert 'id="trend"' not in condbench("report", str(folder / "nightly-02"), "--out", "-")
 
 

@@ -85,6 +85,8 @@ def check(
         )
     if speed != (base is not None):
         raise UserError("--speed and --base belong together, e.g. condbench check --speed --base origin/main.")
+    if run is not None and baseline is None:
+        raise UserError(f"'{run}' is judged by a baseline only: give --baseline FILE alone, or leave out '{run}'.")
     if run is not None and (given := [o for o, value in (("--suite", suite), ("--out", out)) if value]):
         raise UserError(f"a run is judged as it is: leave out {', '.join(given)}, or leave out '{run}'.")
     if base is not None:

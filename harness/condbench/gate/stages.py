@@ -21,7 +21,10 @@ FROZEN, TRAINED = Errors().part(0.1), Errors().part(0.9)
 
 
 def check_run(baseline: Baseline, name: str, run: Run) -> Outcome:
-    """A run as it is against the baseline called ``name``; every cell of the baseline must be in it."""
+    """A run as it is against the baseline called ``name``; every cell of the baseline must be in it.
+
+    A run that was stopped is judged by what it has, and that is noted.
+    """
     found = heads(run)
     differs = [
         changed(baseline.provenance(cell, result.provenance.cell.seed), gated(result.provenance))
@@ -30,7 +33,10 @@ def check_run(baseline: Baseline, name: str, run: Run) -> Outcome:
         for result in found[cell.identity].results
     ]
     findings = judge(baseline, found, baseline.cells).findings(Errors())
-    return Outcome(name, str(run.path), tuple(findings), once(differs), unknown(baseline, found))
+    notes = unknown(baseline, found)
+    if open_ := sum(run.result(planned.name) is None for planned in run.plan):
+        notes += (f"{open_} of the run's {len(run.plan)} cells have no result yet, and so have no part in this",)
+    return Outcome(name, str(run.path), tuple(findings), once(differs), notes)
 
 
 def check_anew(
