@@ -132,18 +132,23 @@ def kept(run: Run) -> tuple[Trend, ...]:
 
 @dataclass(frozen=True)
 class _Series:
-    """A metric of a cell over the runs that are comparable to the newest; ``scaled`` are its values on their scale."""
+    """A metric of a cell over the runs that are comparable to the newest.
+
+    ``news`` are the positions of the points that are not the same as the one before: where nothing changed, a cell is
+    trained to the same bits again, and many such runs are one draw, not many. ``scaled`` are their values on ``scale``.
+    """
 
     cell: str
     metric: Metric
     points: tuple[Point, ...]
     left_out: tuple[str, ...]
+    news: list[int]
     scale: Scale
     scaled: list[float]
 
     def trend(self, starts: Sequence[int]) -> Trend:
-        """With the changes that begin at these positions."""
-        ends = [*starts[1:], len(self.points)]
+        """With the changes that begin at these positions among the news."""
+        ends = [*starts[1:], len(self.news)]
         levels = zip([0, *starts], starts, ends, strict=False)
         changes = tuple(self._change(begin, start, end) for begin, start, end in levels)
         return Trend(
@@ -151,11 +156,11 @@ class _Series:
         )
 
     def _change(self, begin: int, start: int, end: int) -> Change:
-        """From the level of the points ``begin`` to ``start`` to that of those from there to ``end``."""
+        """From the level of the news ``begin`` to ``start`` to that of those from there to ``end``."""
         before, after = (
             from_scale(fmean(part), self.scale) for part in (self.scaled[begin:start], self.scaled[start:end])
         )
-        first = self.points[start]
+        first = self.points[self.news[start]]
         return Change(first.run, first.created, before, after, (after > before) == (self.metric.better == "lower"))
 
 
@@ -175,8 +180,9 @@ def _series(line: Sequence[tuple[Run, Combination]], name: str) -> _Series | Non
         n = next((row.n for row in combination.rows(name).values()), n)
         typical = interval(combination.rows(name).values(), metric.scale)
         points.append(Point(run.name, run.info.created, typical.value, typical.seeds))
-    scale, scaled = _scaled([point.value for point in points], metric.scale, n)
-    return _Series(newest.cell, metric, tuple(points), tuple(left_out), scale, scaled)
+    news = [i for i, point in enumerate(points) if i == 0 or point.value != points[i - 1].value]
+    scale, scaled = _scaled([points[i].value for i in news], metric.scale, n)
+    return _Series(newest.cell, metric, tuple(points), tuple(left_out), news, scale, scaled)
 
 
 def _scaled(values: Sequence[float], scale: Scale, n: int | None) -> tuple[Scale, list[float]]:

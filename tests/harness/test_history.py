@@ -24,12 +24,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def nightly(make_run: Make, at: Path, levels: Sequence[float], other_budget: int | None = None) -> None:
-    """A run a night, with a FID about these; their names do not tell the order."""
-    rng = np.random.default_rng(0)
+def nightly(
+    make_run: Make, at: Path, levels: Sequence[float], other_budget: int | None = None, repeats: int = 1
+) -> None:
+    """A run a night, with a FID about these, which so many nights repeat; their names do not tell the order."""
+    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal(len(levels))).tolist()
     for night, level in enumerate(levels):
         line = planned("flow", "film", budget=Budget(flops=1e12) if night == other_budget else None)
-        fid = level * float(np.exp(0.05 * rng.standard_normal()))
+        fid = level * noise[night // repeats]
         made = make_run(
             [line], [result(line, rows(fid, 0.95, 100.0))], created=f"2025-03-{night + 1:02d}T03:00:00+00:00"
         )
@@ -64,10 +66,25 @@ def test_runs_are_held_against_the_newest(make_run: Make, folder: Path) -> None:
 
 
 def test_values_without_a_place_on_their_scale_are_taken_as_they_are(make_run: Make, folder: Path) -> None:
-    nightly(make_run, folder, [0.0] * 10 + [1.0] * 10)
+    nightly(make_run, folder, [0.0] + [1.0] * 9 + [3.0] * 10)
     (fid,) = trends(find_runs([folder]), ["fid"])
     (change,) = fid.changes
-    assert change.before == 0.0 and change.after == pytest.approx(1.0, rel=0.05)
+    assert change.created.startswith("2025-03-11")
+    assert change.before == pytest.approx(0.9, rel=0.05) and change.after == pytest.approx(3.0, rel=0.05)
+
+
+def test_nights_in_which_nothing_changed_are_one_draw(make_run: Make, folder: Path) -> None:
+    """The same seeds of the same sources: ten times the same FID is no more evidence than once."""
+    nightly(make_run, folder, [1.0] * 10 + [1.1] * 10, repeats=10)
+    (fid,) = trends(find_runs([folder]), ["fid"])
+    assert len(fid.points) == 20 and len({point.value for point in fid.points}) == 2
+    assert fid.changes == ()
+
+
+def test_a_change_among_repeated_nights_is_found_where_it_began(make_run: Make, folder: Path) -> None:
+    nightly(make_run, folder, [1.0] * 12 + [2.0] * 14, repeats=2)
+    (fid,) = trends(find_runs([folder]), ["fid"])
+    assert [change.created[:10] for change in fid.changes] == ["2025-03-13"]
 
 
 def test_the_command(make_run: Make, folder: Path, condbench) -> None:
