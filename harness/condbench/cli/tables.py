@@ -31,7 +31,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
+    # A name of several words may take several lines, or its column would be as wide or be cut short.
+    table = Table(*(name.replace("_", " ") for name in header), box=box.SIMPLE_HEAD, show_edge=False)
     table.columns[0].no_wrap = True  # names stay whole, at the cost of what explains them
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -101,9 +102,15 @@ def _print_lines(results: Sequence[CellResult]) -> None:
         (*(label[identity] for label, identity in zip(called, key, strict=True)), *_line(group, several=several))
         for key, group in sorted(grouped.items(), key=lambda pair: _order(pair[1]))
     ]
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
-    print_table(header, rows)
+    if sys.stdout.isatty():  # as a column beside the figures, a reason would have no room to be read in
+        print_table(header[:-1], [row[:-1] for row in rows])
+        if reasons := [(*row[:3], row[4], row[-1]) for row in rows if row[-1]]:
+            print()
+            print_table((*_CHOICES, "state", "reason"), reasons)
+    elif any(row[-1] for row in rows):
+        print_table(header, rows)
+    else:
+        print_table(header[:-1], [row[:-1] for row in rows])
 
 
 def _order(group: Sequence[CellResult]) -> tuple[str, bool, float]:
