@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from condbench.cli.matrices import _matrix, print_matrices
-from condbench.cli.tables import print_summary
+from condbench.cli.tables import print_summary, print_table
 from condbench.results import CellResult
 from tests.made_runs import ALL_BACKBONES, ALL_CONDITIONERS, choice, large_matrix, planned, result, rows
 
@@ -138,3 +138,11 @@ def test_a_terminal_has_room_for_reasons_below_the_figures(
     figures, below = capsys.readouterr().out.split("\n\n")
     assert "accuracy" in figures and "…" not in figures and "reason" not in figures and "skipped" in figures
     assert reason in below and "ar" in below
+
+
+def test_names_that_are_the_datas_own_stay_as_they_are_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table(("", "t_shirt"), [("t_shirt", "0.9")])
+    assert capsys.readouterr().out.count("t_shirt") == 2

@@ -31,8 +31,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    # A name of several words may take several lines, or its column would be as wide or be cut short.
-    table = Table(*(name.replace("_", " ") for name in header), box=box.SIMPLE_HEAD, show_edge=False)
+    table = Table(*header, box=box.SIMPLE_HEAD, show_edge=False)
     table.columns[0].no_wrap = True  # names stay whole, at the cost of what explains them
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -103,7 +102,8 @@ def _print_lines(results: Sequence[CellResult]) -> None:
         for key, group in sorted(grouped.items(), key=lambda pair: _order(pair[1]))
     ]
     if sys.stdout.isatty():  # as a column beside the figures, a reason would have no room to be read in
-        print_table(header[:-1], [row[:-1] for row in rows])
+        # Metrics' names as words may take several lines each; their columns would be as wide as they, or be cut short.
+        print_table([name.replace("_", " ") for name in header[:-1]], [row[:-1] for row in rows])
         if reasons := [(*row[:3], row[4], row[-1]) for row in rows if row[-1]]:
             print()
             print_table((*_CHOICES, "state", "reason"), reasons)
