@@ -57,8 +57,8 @@ class SamplerOptions(Options):
     which knows no interval.
     """
 
-    steps: int = Field(24, ge=2, description="sampler steps, one network evaluation each")
-    temperature: float = Field(0.925, gt=0, description=_TEMPERATURE)
+    steps: int = Field(20, ge=2, description="sampler steps, one network evaluation each")
+    temperature: float = Field(0.92, gt=0, description=_TEMPERATURE)
     guidance: float = Field(1.0, ge=0, description="how strongly samples lean towards u; 1 is P(x|u) itself")
     guidance_low: float = Field(0.0, ge=0, description="guide at this noise level (data = 1) and above")
     guidance_high: float | None = Field(None, gt=0, description="guide at this noise level and below; none is all")
@@ -112,7 +112,7 @@ class LatentDiffusionOptions(SamplerOptions):
 class DitOptions(SamplerOptions):
     """Options of diffusion by a transformer over patches."""
 
-    temperature: float = Field(0.8, gt=0, description=_TEMPERATURE)
+    temperature: float = Field(0.9, gt=0, description=_TEMPERATURE)
     width: int = Field(80, ge=16, multiple_of=2, description="channels of the transformer")
     feed_forward: int = Field(160, ge=16, description="channels inside its feed-forward layers")
     stem_width: int = Field(24, ge=8, description="channels of the convolutions at half resolution around it")

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from condbench.cli.matrices import _matrix, print_matrices
-from condbench.cli.tables import print_summary
+from condbench.cli.tables import print_summary, print_table
 from condbench.results import CellResult
 from tests.made_runs import ALL_BACKBONES, ALL_CONDITIONERS, choice, large_matrix, planned, result, rows
 
@@ -124,3 +124,25 @@ def test_a_terminal_gets_matrices_of_many_cells_and_the_reasons(
     assert len(out.splitlines()) < 100
     assert "the loss was not finite after 812 of 4,100 steps" in out
     assert out.endswith("132 cells: 117 ok, 10 skipped, 1 diverged, 1 timeout, 1 failed, 1 out-of-memory, 1 lost\n")
+
+
+def test_a_terminal_has_room_for_reasons_below_the_figures(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "adain needs positions, which ar's causal sites do not have"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "130")
+    print_summary(
+        [result(planned(), rows(2.0, 0.8, 9.0)), result(planned("ar", "adain"), state="skipped", reason=reason)]
+    )
+    figures, below = capsys.readouterr().out.split("\n\n")
+    assert "accuracy" in figures and "…" not in figures and "reason" not in figures and "skipped" in figures
+    assert reason in below and "ar" in below
+
+
+def test_names_that_are_the_datas_own_stay_as_they_are_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_table(("", "t_shirt"), [("t_shirt", "0.9")])
+    assert capsys.readouterr().out.count("t_shirt") == 2

@@ -101,9 +101,16 @@ def _print_lines(results: Sequence[CellResult]) -> None:
         (*(label[identity] for label, identity in zip(called, key, strict=True)), *_line(group, several=several))
         for key, group in sorted(grouped.items(), key=lambda pair: _order(pair[1]))
     ]
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
-    print_table(header, rows)
+    if sys.stdout.isatty():  # as a column beside the figures, a reason would have no room to be read in
+        # Metrics' names as words may take several lines each; their columns would be as wide as they, or be cut short.
+        print_table([name.replace("_", " ") for name in header[:-1]], [row[:-1] for row in rows])
+        if reasons := [(*row[:3], row[4], row[-1]) for row in rows if row[-1]]:
+            print()
+            print_table((*_CHOICES, "state", "reason"), reasons)
+    elif any(row[-1] for row in rows):
+        print_table(header, rows)
+    else:
+        print_table(header[:-1], [row[:-1] for row in rows])
 
 
 def _order(group: Sequence[CellResult]) -> tuple[str, bool, float]:

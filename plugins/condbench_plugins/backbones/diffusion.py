@@ -17,9 +17,8 @@ from condbench_plugins.networks.guidance import EVERYWHERE, Interval, guided
 from condbench_plugins.networks.unet import UNet
 from condbench_plugins.options import DiffusionOptions
 
-_LOG_SIGMA_DEVIATION = 1.0
-# What an image is, and of which class, is decided where noise is stronger than the data.
-_LOG_SIGMA_MEAN = 0.5
+# What an image is, and of which class, is decided where noise is about as strong as the data, or a little stronger.
+_LOG_SIGMA_MEAN, _LOG_SIGMA_DEVIATION = 0.5, 0.8
 
 
 class Diffusion(Denoiser):
