@@ -56,7 +56,7 @@ class StyleGan(AdversarialModel):
         slow = [parameter for parameter in slow if id(parameter) not in of_u]
         ids = {id(parameter) for parameter in slow}
         fast = [parameter for parameter in self.generator.parameters() if id(parameter) not in ids]
-        groups = [{"params": slow, "lr": 2e-4}, {"params": fast, "lr": 2e-3}]
+        groups = [{"params": slow, "lr": self.step_size / 10}, {"params": fast, "lr": self.step_size}]
         return [torch.optim.Adam(groups, betas=(0.0, 0.99), fused=True)]
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
