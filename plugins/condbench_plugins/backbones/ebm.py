@@ -150,7 +150,7 @@ class Ebm(Model):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Adam without momentum: the chains answer every move, as a generator does."""
-        return [torch.optim.Adam(self.parameters(), lr=2e-3, betas=(0.0, 0.99), fused=True)]
+        return [torch.optim.Adam(self.parameters(), lr=1e-3, betas=(0.0, 0.99), fused=True)]
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
         """A new chain per condition, run for ``sampling_steps``: (B, C, H, W) in [-1, 1]."""
