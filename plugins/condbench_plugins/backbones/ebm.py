@@ -149,7 +149,10 @@ class Ebm(Model):
         return x
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
-        """Adam without momentum: the chains answer every move, as a generator does."""
+        """Adam without momentum: the chains answer every move, as a generator does.
+
+        At twice the rate energies drift apart once a large budget keeps the rate high for long.
+        """
         return [torch.optim.Adam(self.parameters(), lr=1e-3, betas=(0.0, 0.99), fused=True)]
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
