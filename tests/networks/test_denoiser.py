@@ -19,8 +19,8 @@ U = Condition.of(torch.zeros(64, dtype=torch.long))
 class Gaussian(Denoiser):
     """E[data | z] for data of MEAN and DEVIATION; it notes the noise levels that it is asked at."""
 
-    def __init__(self, **settings: float) -> None:
-        super().__init__((1, 16, 16), **settings)  # type: ignore[arg-type]
+    def __init__(self, steps: int, temperature: float = 1.0) -> None:
+        super().__init__((1, 16, 16), steps=steps, temperature=temperature)
         self.asked: list[float] = []
 
     def noised(self, x: Tensor) -> tuple[Tensor, Tensor]:
