@@ -122,6 +122,13 @@ def test_a_caller_gives_inputs_that_there_are_and_each_is_used() -> None:
     assert used == set(INPUTS)
 
 
+@pytest.mark.parametrize("where", [WORKFLOW, AUTHORS])
+def test_what_a_step_hands_its_shell_is_used(where: str) -> None:
+    for step in steps(DOCUMENTS[where]):
+        for variable in step.get("env", {}):
+            assert re.search(rf"\$\{{?{variable}\b", step["run"]), (step["name"], variable)
+
+
 def test_a_caller_that_asks_for_nothing_is_told() -> None:
     asks = {name: job["if"] for name, job in DOCUMENTS[WORKFLOW]["jobs"].items()}
     assert asks == {

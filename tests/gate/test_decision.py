@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from condbench.gate.decision import MARGIN, Errors, Evidence, contrast, decide, regressions, smallest_seen
+from condbench.gate.stages import FROZEN, TRAINED
 from tests.gate.simulation import CELLS, MEASURED, simulate
 from tests.statistics.simulation import chance
 
@@ -65,6 +66,9 @@ def test_the_contrast_is_welchs(base: list[float], head: list[float], by: float)
         return
     expected = stats.ttest_ind(head, np.add(base, by), equal_var=False, alternative="greater")
     assert contrast(base, head).p(by) == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
+    interval = stats.ttest_ind(head, base, equal_var=False).confidence_interval(0.95)
+    (decision,) = decide([Evidence(tuple(base), tuple(head), math.log(2))], Errors())
+    assert (decision.low, decision.high) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-9)
 
 
 @settings(max_examples=40)
@@ -74,6 +78,12 @@ def test_with_few_seeds_it_is_students(base: list[float], head: list[float]) -> 
         return
     expected = stats.ttest_ind(head, base, alternative="greater")
     assert contrast(base, head).p() == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_seeds_that_agree_are_no_surer_than_their_samples(seeds: int) -> None:
+    found = contrast([0.0] * 10, [0.3] * seeds, noise=0.01)
+    assert found.error == pytest.approx(math.sqrt(0.01 * (1 / 10 + 1 / seeds)))
 
 
 def evidence(worse: float, *, spread: float = 0.1, seeds: int = 10, final: bool = True, noise: float = 0.0) -> Evidence:
@@ -89,6 +99,7 @@ def evidence(worse: float, *, spread: float = 0.1, seeds: int = 10, final: bool 
         (evidence(math.log(1.04), spread=0.005), "pass"),  # worse for sure, but within the margin for sure
         (evidence(math.log(1.5)), "regressed"),
         (evidence(-math.log(1.5)), "improved"),
+        (evidence(-math.log(1.04), spread=0.005), "pass"),  # better for sure, but hardly
         (evidence(math.log(1.22)), "inconclusive"),
         (evidence(0.0, spread=0.8), "inconclusive"),
         (evidence(0.0, seeds=3, final=False), "pass"),
@@ -107,7 +118,16 @@ def test_verdicts(case: Evidence, verdict: str) -> None:
 
 def test_a_first_look_that_is_not_suspicious_is_never_a_regression() -> None:
     (decision,) = decide([evidence(math.log(3), seeds=3, final=False)], Errors())
-    assert decision.verdict != "regressed" and decision.p_no_worse == 1
+    assert decision.verdict != "regressed" and decision.p_no_worse == decision.p_margin == 1
+
+
+def test_a_first_look_would_have_seen_what_ten_seeds_see() -> None:
+    """What is as large looks suspicious, and gets the cell its other seeds; the spread is that of both sides."""
+    case = evidence(0.0, seeds=3, final=False)
+    (decision,) = decide([case], Errors())
+    spread = math.sqrt((9 * np.var(case.base, ddof=1) + 2 * np.var(case.head, ddof=1)) / 11)
+    whole = smallest_seen(spread * math.sqrt(1 / 10 + 1 / 10), 18.0, 1, Errors())
+    assert decision.smallest == pytest.approx(float(whole))
 
 
 def test_the_family_counts() -> None:
@@ -128,3 +148,8 @@ def test_only_the_difference_counts(base: list[float], head: list[float], by: fl
     assert decide([moved], Errors())[0].verdict == here.verdict
     back = decide([Evidence(tuple(head), tuple(base), math.log(2))], Errors())[0].verdict
     assert (here.verdict == "regressed") == (back == "improved")
+
+
+def test_the_stages_share_the_error_out() -> None:
+    assert FROZEN.no_worse + TRAINED.no_worse == pytest.approx(Errors().no_worse)
+    assert FROZEN.within_margin + TRAINED.within_margin == pytest.approx(Errors().within_margin)

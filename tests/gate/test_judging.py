@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from condbench.gate.baseline import GatedMetric
@@ -86,6 +87,21 @@ def test_one_seed_without_a_value_fails_its_cell_and_no_other(
     of = findings(make_run, tmp_path, lambda one: with_fid(one, **change) if one.name.endswith(".s4") else one)
     assert of[WORSE].result == "failed" and said in of[WORSE].why
     assert {finding.result for cell, finding in of.items() if cell != WORSE} == {"pass"}
+
+
+@pytest.mark.parametrize(("drawn", "stage"), [(0, "same samples"), (1, "seeds")])
+def test_the_same_values_of_other_samples_are_not_the_same(
+    make_run: Make, tmp_path: Path, drawn: int, stage: str
+) -> None:
+    """A FID is rounded, and an accuracy is a count: both may agree by chance."""
+    base, head = (run_of(make_run, tmp_path / name, seed=1) for name in ("base", "head"))
+    for run, more in ((base, 0), (head, drawn)):
+        for number, planned in enumerate(run.plan):
+            images = np.full((2, 1, 28, 28), number + more, np.uint8)
+            np.savez(run.cell_path(planned.name) / "samples.npz", images=images, labels=np.arange(2))
+    baseline = baseline_of(base, tmp_path / "b.json")
+    found = judge(baseline, heads(head), baseline.cells).findings(Errors())
+    assert {(one.result, one.stage) for one in found} == {("pass", stage)}
 
 
 def test_what_is_skipped_now_is_not_comparable(make_run: Make, tmp_path: Path) -> None:

@@ -35,10 +35,9 @@ class Head:
     final: bool = True
 
     def values(self, metric: str) -> dict[int, float]:
-        """The metric's finite values by seed, as a baseline would hold them."""
+        """The metric's values by seed, as a baseline would hold them; a seed without one is left out."""
         rows = {result.provenance.cell.seed: result.metric(metric) for result in self.results}
-        values = {seed: row.value for seed, row in rows.items() if row is not None and row.value is not None}
-        return {seed: round_value(value) for seed, value in values.items() if math.isfinite(value)}
+        return {seed: round_value(row.value) for seed, row in rows.items() if row and row.value is not None}
 
 
 def heads(run: Run) -> dict[Identity, Head]:
