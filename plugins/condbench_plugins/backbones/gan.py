@@ -20,9 +20,6 @@ from condbench_plugins.options import GanOptions
 class Gan(AdversarialModel):
     """Noise to image in one pass; samples come from the generator's average."""
 
-    # At 2e-3 the discriminator gives up, and may explode, once a large budget keeps the rate high for long.
-    step_size = 1e-3
-
     def __init__(self, generator: Conditioned, discriminator: Conditioned, options: GanOptions) -> None:
         super().__init__(generator, discriminator, options.gradient_penalty)
         self.latent = options.latent

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from condbench.conditioning import Condition, Conditioned, Wrap, adapters
 from condbench.specs import Task
-from condbench_plugins.networks.adversarial import AdversarialModel
+from condbench_plugins.networks.adversarial import LEARNING_RATE, AdversarialModel
 from condbench_plugins.networks.critic import Critic
 from condbench_plugins.networks.style_generator import LAYERS, Mapping, ModulatedConv2d, StyleGenerator
 from condbench_plugins.options import StyleGanOptions
@@ -56,7 +56,7 @@ class StyleGan(AdversarialModel):
         slow = [parameter for parameter in slow if id(parameter) not in of_u]
         ids = {id(parameter) for parameter in slow}
         fast = [parameter for parameter in self.generator.parameters() if id(parameter) not in ids]
-        groups = [{"params": slow, "lr": self.step_size / 10}, {"params": fast, "lr": self.step_size}]
+        groups = [{"params": slow, "lr": LEARNING_RATE / 10}, {"params": fast, "lr": LEARNING_RATE}]
         return [torch.optim.Adam(groups, betas=(0.0, 0.99), fused=True)]
 
     def sample(self, u: Condition, generator: torch.Generator) -> Tensor:

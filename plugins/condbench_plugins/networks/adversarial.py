@@ -20,6 +20,9 @@ from torch.nn import functional as F
 from condbench.conditioning import Condition, Conditioned
 from condbench.model import Model
 
+LEARNING_RATE = 1e-3
+"""Adam's, of both networks. At 2e-3 a discriminator gives up, or explodes, once a large budget keeps it high for long."""
+
 _DIFFERENCE = 0.1  # s, per pixel: small beside a stroke, large beside the rounding of bfloat16
 
 
@@ -27,8 +30,6 @@ class AdversarialModel(Model):
     """Two networks that learn in turn; a backbone adds what its generator makes images of."""
 
     batch_size = 32  # more steps from the same budget were worth more than calmer gradients
-    step_size = 2e-3
-    """Adam's learning rate, of both networks."""
 
     def __init__(self, generator: Conditioned, discriminator: Conditioned, gradient_penalty: float) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class AdversarialModel(Model):
 
     def optimizers(self, phase: str) -> list[torch.optim.Optimizer]:
         """Adam without momentum, which would carry each network past the other's moves."""
-        return [torch.optim.Adam(self.phase_parameters(phase), lr=self.step_size, betas=(0.0, 0.99), fused=True)]
+        return [torch.optim.Adam(self.phase_parameters(phase), lr=LEARNING_RATE, betas=(0.0, 0.99), fused=True)]
 
     def averaged_parameters(self) -> Iterable[nn.Parameter]:
         """The generator's only: sampling never asks the discriminator."""
