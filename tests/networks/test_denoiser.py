@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from condbench.conditioning import Condition
+from condbench_plugins.backbones.diffusion import Diffusion
+from condbench_plugins.backbones.flow import Flow
 from condbench_plugins.networks.denoiser import SIGMA_MAX, Denoiser, noise_levels
 
 MEAN, DEVIATION = -0.7, 0.3
@@ -67,6 +69,52 @@ def test_a_step_asks_once_and_never_where_there_is_no_noise_left() -> None:
     assert len(model.asked) == 24 and model.asked[0] == pytest.approx(SIGMA_MAX)
     assert all(sigma > lower > 0 for sigma, lower in pairwise(model.asked))
     assert math.isclose(model.asked[-1], 0.04, rel_tol=1e-5)
+
+
+class Drifting(Gaussian):
+    """An estimate that grows with ln(1 / sigma), whatever z is; it notes the z and the scales that it is asked for."""
+
+    def __init__(self, guidance: float = 1.0) -> None:
+        super().__init__(steps=12, temperature=0.0)
+        self.guidance = guidance
+        self.seen: list[float] = []
+        self.scales: set[float] = set()
+
+    def estimate(self, z: Tensor, sigma: Tensor, u: Condition, scale: float = 1.0) -> Tensor:
+        self.seen.append(float(z[0, 0, 0, 0]))
+        self.scales.add(scale)
+        return -sigma.log().view(-1, 1, 1, 1).expand_as(z)
+
+
+def test_a_step_uses_the_estimate_of_its_middle() -> None:
+    """Steps are of different sizes, and the last two estimates are as far apart as the step between them was."""
+    model = Drifting()
+    model.sample(U, torch.Generator())
+    z, expected = 0.0, [0.0]
+    for index, (sigma, sigma_next) in enumerate(pairwise(noise_levels(12))):
+        kept = (sigma_next / sigma) ** 2
+        middle = -math.log(sigma) if index == 0 else -math.log(sigma * sigma_next) / 2
+        z = kept * z + (1 - kept) * middle
+        expected.append(z)
+    assert model.seen == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_samples_are_guided_and_the_likelihood_is_not() -> None:
+    model = Drifting(guidance=3.0)
+    model.sample(U, torch.Generator())
+    assert model.scales == {3.0}
+    model.scales.clear()
+    model.log_likelihood(torch.zeros(2, 1, 16, 16), Condition.of(torch.zeros(2, dtype=torch.long)), torch.Generator())
+    assert model.scales == {1.0}
+
+
+@pytest.mark.parametrize("kind", [Flow, Diffusion])
+def test_training_is_where_noise_is_a_little_stronger_than_data(kind: type[Flow] | type[Diffusion]) -> None:
+    """Digits in [-1, 1] have a root mean square of one; half of the noise levels lie near it."""
+    torch.manual_seed(0)
+    _, sigma = kind(torch.nn.Identity(), (1, 1, 1), steps=2).noised(torch.zeros(4096, 1, 1, 1))
+    low, middle, high = sigma.quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
+    assert 1.3 < middle < 2 and low > 0.5 and high < 4
 
 
 class Responses(Gaussian):

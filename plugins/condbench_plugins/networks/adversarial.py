@@ -21,7 +21,7 @@ from condbench.conditioning import Condition, Conditioned
 from condbench.model import Model
 
 LEARNING_RATE = 1e-3
-"""Adam's, of both networks. At 2e-3 a discriminator gives up, or explodes, once a large budget keeps it high for long."""
+"""Adam's, of both networks. At 2e-3 a discriminator gives up, or explodes, where a large budget keeps it high."""
 
 _DIFFERENCE = 0.1  # s, per pixel: small beside a stroke, large beside the rounding of bfloat16
 
