@@ -43,7 +43,14 @@ FAULTS = {
         "gan.film",
         "frozen weights",
     ),
-    "label off by one in cross-attention": Fault(
+    "label off by one": Fault(
+        "plugins/condbench_plugins/encoders/table.py",
+        "self.embedding(labels)",
+        "self.embedding((labels + 1) % 10)",
+        "gan.cross-attention",
+        "frozen weights",
+    ),
+    "another image's label in cross-attention": Fault(
         "plugins/condbench_plugins/conditioners/cross_attention.py",
         "self.key_value(c.tokens)",
         "self.key_value(c.tokens.roll(1, 0))",
