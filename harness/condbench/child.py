@@ -65,8 +65,10 @@ class Child:
 
         overdue = threading.Timer(seconds, end)
         overdue.start()
-        line = self.process.stdout.readline()
-        overdue.cancel()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            overdue.cancel()  # also on Ctrl-C: Python does not end before its timers have
         if not line:
             self.log.seek(0)
             last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]

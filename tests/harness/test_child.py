@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -46,3 +47,17 @@ def test_one_that_is_late_is_ended() -> None:
         with pytest.raises(NoAnswer, match=r"^had no answer after 0\.1 s \(it said nothing\)$"):
             child.read(0.1)
         assert child.process.wait(60) == -signal.SIGKILL
+
+
+def test_who_stops_waiting_leaves_no_timer() -> None:
+    """Ctrl-C in a wait of ten minutes: the timer's thread would keep the interpreter for the rest of them."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with python("import time; time.sleep(600)") as child, pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            child.read(600)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    for timer in [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]:
+        timer.join(5)
+        assert not timer.is_alive()
