@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from condbench.gate.planning import plan_suite
 from condbench.matrix import plan, replan
 from condbench.registry import installed
 from condbench.suite import Suite
+from tests.gate.made import baseline_of, run_of
+from tests.made_runs import Make
 
 
 def test_what_was_asked_for_is_asked_again() -> None:
@@ -24,3 +29,14 @@ def test_a_default_of_then_is_one_of_today() -> None:
     older = backbone.model_copy(update={"options": {**backbone.options, "steps": 99, "gone": 1}})
     again = replan(cell.cell.model_copy(update={"backbone": older}), cell.provenance.settings, registry, None)
     assert again.cell.backbone == backbone
+
+
+def test_what_only_one_of_suite_and_baseline_has_is_said(make_run: Make, tmp_path: Path) -> None:
+    """A cell that was dropped from the suite would be missed by nobody."""
+    baseline = baseline_of(run_of(make_run, tmp_path / "run"), tmp_path / "b.json")
+    suite = Suite(name="s", budget="flops=1e9", backbones=["flow", "gan"], conditioners=["film", "none"])
+    planned = plan_suite(baseline, suite, installed(), None)
+    assert planned.notes == (
+        "2 cells are not in the baseline, and so not checked",
+        "2 cells of the baseline are not in the suite, and so not checked: mnist10k.flow.concat, mnist10k.gan.concat",
+    )

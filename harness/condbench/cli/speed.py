@@ -39,7 +39,8 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
     seconds = parse_duration(within)
     before, now = source(base, Path()), source(head, Path())
     chosen = changed(load_suite(suite or _SUITE), {"seeds": 1, "track": "same-backbone"})
-    planned = [cell for cell in plan(chosen, installed(), data_root) if not cell.skip]
+    cells = plan(chosen, installed(), data_root)
+    planned = [cell for cell in cells if not cell.skip]
     if not planned:
         raise UserError(f"all cells of the suite '{chosen.name}' are skipped: name one whose pairs fit.")
     sides = []
@@ -49,7 +50,10 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
     subjects: list[Subject] = [StartUp("--help"), StartUp("list")]
     subjects += [CellSpeed(cell, chosen, data_root) for cell in planned]
     findings = interleave(subjects, *sides, seconds=seconds, say=_say)
-    return Outcome(before.label, f"head {now.label}", tuple(findings))
+    notes = tuple(
+        f"{cell.name.rpartition('.')[0]} is skipped, and so not measured: {cell.skip}" for cell in cells if cell.skip
+    )
+    return Outcome(before.label, f"head {now.label}", tuple(findings), notes=notes)
 
 
 def _say(text: str) -> None:

@@ -75,7 +75,7 @@ def plan_suite(baseline: Baseline, suite: Suite, registry: Registry, data_root: 
     )
     of_suite = {_identity(one.provenance): one for one in _sized(plan(seed_by_seed, registry, data_root), registry)}
     planned = Planned(baseline)
-    planned.notes = unknown(baseline, of_suite)
+    planned.notes = (*unknown(baseline, of_suite), *_left_out(baseline, of_suite))
     for cell in baseline.cells:
         if (now := of_suite.get(cell.identity)) is not None:
             _sort(planned, cell, now)
@@ -137,6 +137,15 @@ def unknown(baseline: Baseline, new: Mapping[Identity, object]) -> tuple[str, ..
     if not count:
         return ()
     return (f"{count} cell{' is' if count == 1 else 's are'} not in the baseline, and so not checked",)
+
+
+def _left_out(baseline: Baseline, of_suite: Mapping[Identity, object]) -> tuple[str, ...]:
+    """What a suite no longer has: where it was dropped by mistake, nothing else would say so."""
+    names = [cell.name for cell in baseline.cells if cell.identity not in of_suite]
+    if not names:
+        return ()
+    are = "cell of the baseline is" if len(names) == 1 else "cells of the baseline are"
+    return (f"{len(names)} {are} not in the suite, and so not checked: {', '.join(names)}",)
 
 
 def once(differs: Iterable[Sequence[str]]) -> tuple[str, ...]:

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from condbench.cli.speed import check_speed
+from condbench.gate.outcome import Finding
+from condbench.gate.speed import environment, rounds
+from condbench.gate.speed.sides import Side
+from condbench.gate.speed.subjects import Subject
+
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
@@ -36,3 +42,19 @@ def test_two_files_of_pytest_benchmark(condbench, tmp_path: Path) -> None:
     assert "test_it" in (tmp_path / "x.xml").read_text()
     condbench("check", "--benchmarks", "b.json", "a.json")
     assert "record a new baseline" not in condbench.out
+
+
+def test_a_cell_that_is_skipped_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head decides what fits: a pair that it no longer has would be missed by nobody."""
+
+    def interleave(subjects: list[Subject], base: Side, head: Side, **how: object) -> list[Finding]:
+        return [Finding(subject.name, "", "pass", "rounds") for subject in subjects]
+
+    monkeypatch.setattr(environment, "environment", lambda name, source: Side(name, "python", {}))
+    monkeypatch.setattr(rounds, "interleave", interleave)
+    suite = tmp_path / "s.toml"
+    suite.write_text('name = "s"\nbackbones = ["vae"]\nconditioners = ["film", "projection"]\nbudget = "samples=1"\n')
+    outcome = check_speed(str(tmp_path), str(tmp_path), str(suite), None, "1m")
+    assert "mnist10k.vae.film" in [finding.cell for finding in outcome.findings]
+    (note,) = outcome.notes
+    assert note.startswith("mnist10k.vae.projection is skipped, and so not measured: projection needs")
