@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from condbench.budget import Budget
+from condbench.cli.history import history
 from condbench.errors import UserError
 from condbench.history import Change, Point, Trend, find_runs, trends
 from condbench.store import Run
@@ -63,6 +64,20 @@ def test_runs_are_held_against_the_newest(make_run: Make, folder: Path) -> None:
     nightly(make_run, folder, [1.0] * 9, other_budget=8)
     (fid,) = trends(find_runs([folder]), ["fid"])
     assert [point.run for point in fid.points] == ["nightly-01"] and len(fid.left_out) == 8
+
+
+def test_a_newest_run_whose_own_seeds_do_not_compare_is_said(
+    make_run: Make, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of it was run again on other data."""
+    lines = [planned(seed=seed) for seed in (0, 1)]
+    one, other = (result(line, rows(1.0, 0.95, 100.0)) for line in lines)
+    other = other.model_copy(update={"provenance": other.provenance.model_copy(update={"data": "other"})})
+    make_run(lines, [one, other]).path.rename(folder / "mixed")
+    history([folder], ["fid"])
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1].split() == ["mnist10k.flow.film", "fid", "0"]
+    assert "left out mixed: the data differ: 9d41c0ffee5b2a7e and other" in told.err
 
 
 def test_values_without_a_place_on_their_scale_are_taken_as_they_are(make_run: Make, folder: Path) -> None:

@@ -44,12 +44,13 @@ def history(
 
 def _row(trend: Trend) -> tuple[str, ...]:
     values = [f"{point.value:.3g}" for point in trend.points]
+    first, newest = (values[0], values[-1]) if values else ("", "")  # the newest run's own seeds may not compare
     return (
         trend.cell,
         trend.metric,
         str(len(values)),
-        values[0],
-        values[-1],
+        first,
+        newest,
         "; ".join(_told(change) for change in trend.changes),
     )
 
