@@ -13,6 +13,7 @@ from condbench.cli.baseline import record as record_command
 from condbench.errors import NotComparable, UserError
 from condbench.gate.baseline import Baseline, gated, read_baseline, write_baseline
 from condbench.gate.recording import record
+from condbench.results import CellResult
 from condbench.store import Run
 from tests.gate.made import baseline_of, run_of
 from tests.made_runs import Make, planned, result, rows
@@ -120,6 +121,20 @@ def test_too_few_seeds_are_refused_unless_asked_for(make_run: Make, tmp_path: Pa
     assert not out.exists()
     record_command(run.path, out, seeds_at_least=4)
     assert {len(cell.seeds) for cell in read_baseline(out).cells} == {4}
+
+
+def test_a_metric_that_a_cell_has_no_value_of_is_said(
+    make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be for want of labels, or since the metric is broken: no check will tell."""
+
+    def without_fid(one: CellResult) -> CellResult:
+        if "gan.film" not in one.name:
+            return one
+        return one.model_copy(update={"metrics": tuple(row for row in one.metrics if row.name != "fid")})
+
+    record_command(run_of(make_run, tmp_path / "run", without_fid).path, tmp_path / "b.json")
+    assert "note: mnist10k.gan.film has no fid, so no check will look at it there\n" in capsys.readouterr().err
 
 
 def test_a_seed_that_failed_is_not_counted(make_run: Make, tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ def record(
 
         found = keep(found, opened, installed(), with_checkpoints, out.parent)
     write_baseline(out, found)
+    for cell in found.cells:
+        for metric in found.metrics:
+            if metric.name not in cell.seeds[0].values:
+                print(f"note: {cell.name} has no {metric.name}, so no check will look at it there", file=sys.stderr)
     seeds = {len(cell.seeds) for cell in found.cells}
     names = ", ".join(metric.name for metric in found.metrics)
     print(
