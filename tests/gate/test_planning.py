@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from condbench.gate.baseline import read_baseline
 from condbench.gate.planning import plan_suite
 from condbench.matrix import plan, replan
 from condbench.registry import installed
-from condbench.suite import Suite
+from condbench.suite import Suite, changed, load_suite
+from tests.conftest import ROOT
 from tests.gate.made import baseline_of, run_of
 from tests.made_runs import Make
 
@@ -40,3 +42,14 @@ def test_what_only_one_of_suite_and_baseline_has_is_said(make_run: Make, tmp_pat
         "2 cells are not in the baseline, and so not checked",
         "2 cells of the baseline are not in the suite, and so not checked: mnist10k.flow.concat, mnist10k.gan.concat",
     )
+
+
+def test_the_committed_baseline_is_that_of_its_suite() -> None:
+    """`tox -e regression` plans what the baseline has: nothing else would notice that the suite has moved on."""
+    baseline = read_baseline(ROOT / "benchmarks" / "baselines" / "small.json")
+    of_its_machine = {"device": baseline.settings.device, "precision": baseline.settings.precision}
+    suite = changed(load_suite(str(ROOT / "benchmarks" / "suites" / "small.toml")), of_its_machine)
+    planned = plan_suite(baseline, suite, installed(), None)
+    assert planned.notes == ()
+    assert {finding.why for finding in planned.findings} <= {"nothing that it depends on has changed"}
+    assert all(len(cell.seeds) == 10 for cell in baseline.cells)
