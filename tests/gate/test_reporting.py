@@ -12,6 +12,8 @@ from condbench.gate.outcome import Finding, Outcome, Result
 from condbench.gate.reporting.github import commands
 from condbench.gate.reporting.junit import junit
 from condbench.gate.reporting.markdown import escape, markdown
+from condbench.gate.reporting.words import change
+from condbench.statistics import Interval
 from tests.made_runs import HOSTILE
 
 
@@ -57,6 +59,12 @@ def test_no_message_becomes_another_workflow_command() -> None:
     assert "\n" not in line and "\r" not in line
     assert line.endswith("50 %25%0A::add-mask::x%0D%0A::error::y")
     assert commands(outcome("pass", "")) == []
+
+
+def test_what_was_zero_has_no_ratio() -> None:
+    """A distance of 0 to the bit passes, and then there are figures to tell."""
+    zero = Interval(0.0, None, None, 3)
+    assert change(Finding("c", "fid", "pass", "same samples", scale="log", base=zero, head=zero)) == "+0"
 
 
 def test_no_message_becomes_markup() -> None:

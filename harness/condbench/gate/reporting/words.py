@@ -22,7 +22,7 @@ def change(finding: Finding) -> str:
     """How far apart they are: ``x 1.28`` of a FID, ``-0.014`` of an accuracy; empty where there is nothing new."""
     if finding.base is None or finding.head is None:
         return ""
-    if finding.scale == "log":
+    if finding.scale == "log" and finding.base.value > 0:
         return f"x {finding.head.value / finding.base.value:.3g}"
     return f"{finding.head.value - finding.base.value:+.3g}"
 
