@@ -1,4 +1,4 @@
-"""`condbench check FILE RUN`: a made run against a made baseline, every verdict and every exit code."""
+"""`condbench check --baseline FILE RUN`: a made run against a made baseline, every verdict and every exit code."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def _refuse(constant: str) -> float:
 
 
 def _pretty(value: Any, depth: int) -> str:
-    """JSON with a line for what fits into one, e.g. a seed, and dictionaries without an order of their own sorted."""
+    """JSON with a line for what fits into one, e.g. a seed; in the order that it has."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or (depth > 1 and depth + len(line) <= _WIDTH):
         return line
