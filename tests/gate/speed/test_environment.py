@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from condbench.errors import NotComparable, UserError
-from condbench.gate.speed.environment import environment
+from condbench.gate.speed.environment import _key, environment
 from condbench.gate.speed.sides import Side
 from condbench.gate.speed.sources import source
 
@@ -91,3 +91,14 @@ def test_what_is_no_source_is_explained(project: Path, text: str) -> None:
 
 def test_a_requirement_has_a_version(project: Path) -> None:
     assert source("condbench==0.1.0", project).place == "condbench==0.1.0"
+
+
+def test_what_lies_beneath_is_part_of_an_environment(project: Path, tmp_path: Path) -> None:
+    """A torch that was upgraded means another environment, for both sides."""
+    keys = set()
+    for version in ("1.0", "2.0"):
+        about = tmp_path / version / "torch.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+        keys.add(_key(source("HEAD", project), [str(tmp_path / version)]))
+    assert len(keys) == 2
