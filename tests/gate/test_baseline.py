@@ -111,6 +111,21 @@ def test_a_sealed_file_of_something_else_is_refused(file: Path) -> None:
     file.write_text(json.dumps(content))
     with pytest.raises(NotComparable, match=r"is damaged \(cells.0.colour"):
         read_baseline(file)
+    del content["cells"][0]["colour"]
+    content["budget"]["flops"] = -1
+    content["digest"] = _digest(content)
+    file.write_text(json.dumps(content))
+    with pytest.raises(NotComparable, match=r"is damaged \(.*not a positive number"):
+        read_baseline(file)
+
+
+def test_a_file_that_may_not_be_read_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(NotComparable, match="cannot be read"):
+        read_baseline(file)
 
 
 def test_too_few_seeds_are_refused_unless_asked_for(make_run: Make, tmp_path: Path) -> None:
@@ -145,6 +160,27 @@ def test_a_seed_that_failed_is_not_counted(make_run: Make, tmp_path: Path) -> No
     )
     with pytest.raises(UserError, match=r"gan\.film has 9 seeds"):
         record(run)
+
+
+def test_seeds_that_are_left_out_are_said(make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = run_of(
+        make_run,
+        tmp_path / "run",
+        lambda one: one.model_copy(update={"state": "diverged"}) if one.name.endswith("gan.film.s3") else one,
+    )
+    record_command(run.path, tmp_path / "b.json", seeds_at_least=9)
+    assert "note: mnist10k.gan.film is recorded without 1 of its 10 seeds" in capsys.readouterr().err
+
+
+def test_a_value_that_no_check_could_test_is_refused(make_run: Make, tmp_path: Path) -> None:
+    """Or every check would say of each new revision that it failed."""
+
+    def of_nothing(one: CellResult) -> CellResult:
+        metrics = [row.model_copy(update={"value": 0.0}) if row.name == "fid" else row for row in one.metrics]
+        return one.model_copy(update={"metrics": tuple(metrics)}) if one.name.endswith("gan.film.s3") else one
+
+    with pytest.raises(UserError, match=r"gan.film cannot be tested by its fid \(a value is not positive\)"):
+        record(run_of(make_run, tmp_path / "run", of_nothing))
 
 
 def test_cells_of_different_revisions_are_refused(make_run: Make, tmp_path: Path) -> None:

@@ -59,10 +59,13 @@ def test_another_machine_is_refused(tmp_path: Path, other: dict[str, Any]) -> No
 @pytest.mark.parametrize("content", ["", "[]", '{"benchmarks": []}', '{"machine_info": {}, "benchmarks": []}'])
 def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
-    with pytest.raises(UserError, match="not a file of pytest-benchmark"):
-        check_benchmarks(tmp_path / "x.json", tmp_path / "x.json")
-    with pytest.raises(UserError, match="cannot be read"):
-        check_benchmarks(tmp_path / "none.json", tmp_path / "x.json")
+    good = write(tmp_path / "good.json", x=(1, 0, 9))
+    for broken, said in (("x.json", "not a file of pytest-benchmark"), ("none.json", "cannot be read")):
+        with pytest.raises(NotComparable, match=said):
+            check_benchmarks(tmp_path / broken, good)
+        with pytest.raises(UserError, match=said) as caught:
+            check_benchmarks(good, tmp_path / broken)
+        assert caught.value.exit_code == 2, "a base that is missing or damaged is another code than head's"
 
 
 def test_a_file_that_pytest_benchmark_wrote(tmp_path: Path) -> None:

@@ -124,9 +124,14 @@ def test_a_run_that_was_stopped_says_so(make_run: Make, tmp_path: Path, capsys: 
     run = run_of(make_run, tmp_path / "head", seed=2)
     for seed in (7, 8, 9):
         (run.cell_path(f"{WORSE}.s{seed}") / "result.json").unlink()
-    with pytest.raises(typer.Exit):
-        check(tmp_path / "baseline.json", run=run.path, as_json=True)
+    with pytest.raises(typer.Exit) as ended:
+        check(tmp_path / "baseline.json", run=run.path, strict=True, as_json=True)
     found = json.loads(capsys.readouterr().out)
+    assert ended.value.exit_code == 5, "seeds that did not end may be the bad ones"
+    assert (finding(found)["result"], finding(found)["why"]) == (
+        "inconclusive",
+        "3 of its planned seeds have not ended",
+    )
     assert found["notes"] == ["3 of the run's 40 cells have no result yet, and so have no part in this"]
     assert finding(found)["head"]["seeds"] == 7  # type: ignore[index]
 
@@ -205,8 +210,12 @@ def test_mistakes_get_a_sentence(make_run: Make, tmp_path: Path) -> None:
         check(tmp_path / "none.json", run=run.path)
     with pytest.raises(UserError, match="judged by a baseline only"):
         check(None, benchmarks=(tmp_path / "a.json", tmp_path / "b.json"), run=run.path)
-    with pytest.raises(UserError, match="leave out --suite"):
+    with pytest.raises(UserError, match="--suite has no part in judging a run as it is"):
         check(tmp_path / "none.json", run=run.path, suite="quick")
+    with pytest.raises(UserError, match="--head, --within have no part in a check that trains"):
+        check(tmp_path / "none.json", head="HEAD~1", within="5m")
+    with pytest.raises(UserError, match="--jobs has no part in comparing two files"):
+        check(None, benchmarks=(tmp_path / "a.json", tmp_path / "b.json"), jobs=2)
     with pytest.raises(UserError, match=r"the folder .* of --junit does not exist"):
         check(tmp_path / "none.json", run=run.path, junit=tmp_path / "no" / "j.xml")
     assert record(run).cells

@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from condbench.gate import stages
+from condbench.gate.decision import Errors
+from condbench.gate.frozen import Look
+from condbench.gate.judging import Judgement
 from tests.conftest import Condbench
 
 REGISTER = """
@@ -83,6 +88,20 @@ def check(condbench: Condbench, code: int, *more: str) -> dict[str, object]:
 
 def settled(found: dict[str, object]) -> set[tuple[str, str]]:
     return {(one["result"], one["stage"]) for one in found["findings"]}  # type: ignore[attr-defined]
+
+
+def test_seeds_have_their_share_of_the_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The whole of it again would be more than a check may err."""
+    had: list[Errors] = []
+    judgement = Judgement()
+    monkeypatch.setattr(judgement, "findings", lambda errors: had.append(errors) or [])
+    monkeypatch.setattr(stages, "look", lambda *_: Look())
+    monkeypatch.setattr(stages, "retrain", lambda *_: (judgement, []))
+    cell = SimpleNamespace(name="c", identity="c", frozen=None)
+    planned = SimpleNamespace(findings=[], notes=(), todo=[cell], baseline=None, now={"c": None}, changed=())
+    workshop = SimpleNamespace(run=SimpleNamespace(path=tmp_path))
+    stages.check_anew(planned, tmp_path / "b.json", lambda _: workshop, lambda _: None)  # type: ignore[arg-type,return-value]
+    assert had == [stages.TRAINED]
 
 
 def test_where_nothing_changed_nothing_is_trained(condbench: Condbench) -> None:

@@ -49,6 +49,13 @@ def record(
         found = keep(found, opened, installed(), with_checkpoints, out.parent)
     write_baseline(out, found)
     for cell in found.cells:
+        planned = sum(line.name.rpartition(".s")[0] == cell.name for line in opened.plan)
+        if left_out := planned - len(cell.seeds):
+            print(
+                f"note: {cell.name} is recorded without {left_out} of its {planned} seeds, which did not end ok or "
+                "lack a value; a check of which a seed ends so says that the cell failed",
+                file=sys.stderr,
+            )
         for metric in found.metrics:
             if metric.name not in cell.seeds[0].values:
                 print(f"note: {cell.name} has no {metric.name}, so no check will look at it there", file=sys.stderr)

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from condbench.store import Run
 
 _INTERRUPTED = 130
+_HERE, _WITHIN, _EXECUTOR = ".", "30m", "local"
+_QUALITY, _RUN = "a check that trains", "judging a run as it is"
+_SPEED, _FILES = "a check of speed", "comparing two files of pytest-benchmark"
+_USED = {
+    _QUALITY: {"--suite", "--data-root", "--executor", "--jobs", "--out"},
+    _RUN: set(),
+    _SPEED: {"--suite", "--data-root", "--head", "--within"},
+    _FILES: set(),
+}
+"""Which of the options that only some checks look at each kind of check does look at."""
 
 
 def check(
@@ -35,8 +45,8 @@ def check(
         str | None,
         typer.Option(metavar="REV|DIST", help="With --speed: a git revision, a distribution's file, or NAME==VERSION."),
     ] = None,
-    head: Annotated[str, typer.Option(metavar="DIR|REV|DIST", help="With --speed: what is new.")] = ".",
-    within: Annotated[str, typer.Option(metavar="TIME", help="With --speed: the time for measuring.")] = "30m",
+    head: Annotated[str, typer.Option(metavar="DIR|REV|DIST", help="With --speed: what is new.")] = _HERE,
+    within: Annotated[str, typer.Option(metavar="TIME", help="With --speed: the time for measuring.")] = _WITHIN,
     run: Annotated[
         Path | None, typer.Argument(help="A run to judge as it is; without one, cells are trained as far as needed.")
     ] = None,
@@ -57,7 +67,7 @@ def check(
     ] = None,
     executor: Annotated[
         str, typer.Option(metavar="NAME", help="How cells are run; `condbench list executors`.")
-    ] = "local",
+    ] = _EXECUTOR,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Cells at once.")] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The directory of what is trained; new under runs/ if left out.")
@@ -87,8 +97,18 @@ def check(
         raise UserError("--speed and --base belong together, e.g. condbench check --speed --base origin/main.")
     if run is not None and baseline is None:
         raise UserError(f"'{run}' is judged by a baseline only: give --baseline FILE alone, or leave out '{run}'.")
-    if run is not None and (given := [o for o, value in (("--suite", suite), ("--out", out)) if value]):
-        raise UserError(f"a run is judged as it is: leave out {', '.join(given)}, or leave out '{run}'.")
+    given = {
+        "--suite": suite is not None,
+        "--data-root": data_root is not None,
+        "--head": head != _HERE,
+        "--within": within != _WITHIN,
+        "--executor": executor != _EXECUTOR,
+        "--jobs": jobs != 1,
+        "--out": out is not None,
+    }
+    kind = _SPEED if speed else _FILES if benchmarks else _QUALITY if run is None else _RUN
+    if idle := [option for option, is_given in given.items() if is_given and option not in _USED[kind]]:
+        raise UserError(f"{', '.join(idle)} {'has' if len(idle) == 1 else 'have'} no part in {kind}: leave it out.")
     if base is not None:
         outcome = check_speed(base, head, suite, data_root, within)
     elif benchmarks is not None:

@@ -49,11 +49,11 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
         sides.append(environment(name, what))
     subjects: list[Subject] = [StartUp("--help"), StartUp("list")]
     subjects += [CellSpeed(cell, chosen, data_root) for cell in planned]
-    findings = interleave(subjects, *sides, seconds=seconds, say=_say)
-    notes = tuple(
+    notes = [
         f"{cell.name.rpartition('.')[0]} is skipped, and so not measured: {cell.skip}" for cell in cells if cell.skip
-    )
-    return Outcome(before.label, f"head {now.label}", tuple(findings), notes=notes)
+    ]
+    findings = interleave(subjects, *sides, seconds=seconds, say=_say, note=notes.append)
+    return Outcome(before.label, f"head {now.label}", tuple(findings), notes=tuple(notes))
 
 
 def _say(text: str) -> None:

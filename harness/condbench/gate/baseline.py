@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from condbench.budget import Budget
-from condbench.errors import NotComparable
+from condbench.errors import NotComparable, UserError
 from condbench.results import Cell, Choice, Distribution, Provenance, Record, Settings
 from condbench.specs import Better
 from condbench.store import write_atomically
@@ -175,6 +175,10 @@ def read_baseline(path: Path) -> Baseline:
         )
     try:
         content: Any = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as error:
+        raise NotComparable(
+            f"the baseline '{path}' cannot be read ({error.strerror}): give it the right to be read, e.g. chmod +r."
+        ) from None
     except (ValueError, RecursionError):
         raise NotComparable(f"the baseline '{path}' is truncated or damaged (it is not JSON): {_AGAIN}.") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
@@ -194,6 +198,8 @@ def read_baseline(path: Path) -> Baseline:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise NotComparable(f"the baseline '{path}' is damaged ({where}: {first['msg']}): {_AGAIN}.") from None
+    except UserError as error:  # of the budget
+        raise NotComparable(f"the baseline '{path}' is damaged ({error}): {_AGAIN}.") from None
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -75,10 +75,10 @@ def check_benchmarks(base: Path, head: Path) -> Outcome:
     """A finding per benchmark of base.
 
     Raises:
-        UserError: if a file is not pytest-benchmark's.
-        NotComparable: if they are from different machines or interpreters; speeds of these cannot be compared.
+        UserError: if head's file is not pytest-benchmark's.
+        NotComparable: if base's is not, or they are from different machines or interpreters.
     """
-    before, now = _read(base), _read(head)
+    before, now = _read(base, NotComparable), _read(head, UserError)
     for name in _MACHINE:
         was, is_ = getattr(before.machine_info, name), getattr(now.machine_info, name)
         if was != is_:
@@ -126,17 +126,17 @@ def _finding(name: str, base: _Stats, head: _Stats | None, tests: int) -> Findin
     )
 
 
-def _read(path: Path) -> _Session:
+def _read(path: Path, refusal: type[UserError]) -> _Session:
     try:
         return _Session.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(
+        raise refusal(
             f"'{path}' cannot be read ({error.strerror}): make it with pytest --benchmark-json {path}."
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
+        raise refusal(
             f"'{path}' is not a file of pytest-benchmark ({where + ': ' if where else ''}{first['msg']}): make it with "
             f"pytest --benchmark-json {path}."
         ) from None

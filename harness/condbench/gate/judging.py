@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -12,8 +13,8 @@ from condbench.gate import digests
 from condbench.gate.baseline import Baseline, BaselineCell, GatedMetric, gated, round_value
 from condbench.gate.comparability import obstacle
 from condbench.gate.decision import FIRST, Decision, Errors, Evidence, decide
-from condbench.gate.outcome import Finding, Stage
-from condbench.results import CellResult
+from condbench.gate.outcome import Finding, Result, Stage
+from condbench.results import CellResult, PlannedCell
 from condbench.statistics import over_seeds, scale_of
 from condbench.statistics.scales import from_scale, to_scale
 from condbench.store import Run
@@ -27,11 +28,13 @@ _ANY = 20.0  # on the scale: what is only seen when it is larger by e to the 20 
 class Head:
     """What a new revision made of a cell: the results of its seeds, whichever way they ended, and where they lie.
 
-    ``final`` is False where the check saw no need of more seeds (`condbench.gate.decision`).
+    ``missing`` counts planned seeds that have not ended; ``final`` is False where the check saw no need of more seeds
+    (`condbench.gate.decision`).
     """
 
     run: Run
     results: tuple[CellResult, ...]
+    missing: int = 0
     final: bool = True
 
     def values(self, metric: str) -> dict[int, float]:
@@ -44,10 +47,12 @@ def heads(run: Run) -> dict[Identity, Head]:
     """The results of a run by combination; those that have none yet are left out."""
     found: dict[Identity, list[CellResult]] = {}
     for result in run.results():
-        cell = result.provenance.cell
-        identity = cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity
-        found.setdefault(identity, []).append(result)
-    return {identity: Head(run, tuple(results)) for identity, results in found.items()}
+        found.setdefault(_identity(result), []).append(result)
+    seeds = Counter(_identity(planned) for planned in run.plan)
+    return {
+        identity: Head(run, tuple(results), missing=seeds[identity] - len(results))
+        for identity, results in found.items()
+    }
 
 
 @dataclass
@@ -74,6 +79,7 @@ class Trial:
     head: tuple[float, ...]
     stage: Stage
     n: int | None
+    missing: int = 0
 
     def evidence(self, *, final: bool = True) -> Evidence:
         """The values on their scale, turned so that larger is worse.
@@ -96,6 +102,10 @@ class Trial:
     def finding(self, decision: Decision | None = None, why: str = "") -> Finding:
         """What was found: a decision, or that the values are the same (``decision`` is None)."""
         scale = scale_of(self.metric.name, self.metric.unit)
+        result: Result = decision.verdict if decision else "pass"
+        why = decision.why if decision else why
+        if decision and result == "pass" and self.missing:
+            result, why = "inconclusive", f"{self.missing} of its planned seeds have not ended"
         smallest = None
         if decision is not None and decision.smallest < _ANY:
             base = to_scale(self.base, scale, self.n)
@@ -103,9 +113,9 @@ class Trial:
         return Finding(
             cell=self.cell,
             metric=self.metric.name,
-            result=decision.verdict if decision else "pass",
+            result=result,
             stage=self.stage,
-            why=decision.why if decision else why,
+            why=why,
             unit=self.metric.unit,
             better=self.metric.better,
             scale=scale,
@@ -143,7 +153,8 @@ def _judge_one(
         found.settled.append(Finding(cell.name, metric.name, result, "", why))
         return
     base = tuple(seed.values[metric.name] for seed in cell.seeds)
-    trial = Trial(cell.name, metric, base, tuple(head.values(metric.name).values()), "seeds", metric.n)
+    values = tuple(head.values(metric.name).values())
+    trial = Trial(cell.name, metric, base, values, "seeds", metric.n, head.missing)
     if same := same_samples(cell, metric.name, head):
         found.settled.append(replace(trial, stage="same samples").finding(why=same))
         return
@@ -190,6 +201,11 @@ def same_samples(cell: BaselineCell, metric: str, head: Head) -> str:
             return ""
     count = len(head.results)
     return f"{count} seed{'' if count == 1 else 's'}, to the bit"
+
+
+def _identity(of: CellResult | PlannedCell) -> Identity:
+    cell = of.provenance.cell
+    return cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity
 
 
 def _noise(share: float, n: int) -> float:

@@ -10,6 +10,8 @@ from condbench.errors import UserError
 from condbench.gate import digests
 from condbench.gate.baseline import GATED, Baseline, BaselineCell, GatedMetric, Recorded, SeedValues, gated, round_value
 from condbench.results import CellResult, Provenance
+from condbench.statistics import scale_of
+from condbench.statistics.scales import to_scale
 from condbench.store import Run
 
 SEEDS = 10
@@ -65,6 +67,16 @@ def _cell(run: Run, member: Combination, measured: Sequence[str], seeds_at_least
             f"needs {seeds_at_least}: run it with --seeds {seeds_at_least}, mend what failed with `condbench run "
             f"--resume {run.path} --retry failed`, or ask for fewer with --seeds-at-least {max(2, len(complete))}."
         )
+    for name in names:
+        row = complete[0].metric(name)
+        assert row is not None
+        try:
+            to_scale(list(member.values(name).values()), scale_of(name, row.unit), row.n)
+        except ValueError as reason:
+            raise UserError(
+                f"{member.cell} cannot be tested by its {name} ({reason}): mend the metric, or leave it out of the "
+                "suite."
+            ) from None
     first = complete[0].provenance
     return BaselineCell(
         name=member.cell,

@@ -72,7 +72,7 @@ def test_15_percent_of_a_step_are_caught(slower: Path, planted: bool, result: st
     suite = changed(load_suite("speed"), {"backbones": ["vae"]})
     (cell,) = plan(suite, installed(), None)
     head = side("head", slower) if planted else side("head")
-    (finding,) = interleave([Training(cell, suite, None)], side("base"), head, seconds=600, say=print)
+    (finding,) = interleave([Training(cell, suite, None)], side("base"), head, seconds=600, say=print, note=print)
     assert finding.result == result, finding
     if planted:
         assert finding.base is not None and finding.head is not None

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -23,15 +24,17 @@ BASE, HEAD = Side("base", "python", {}), Side("head", "python", {})
 class Made:
     measures = (Measure("training_throughput", "images/s", "higher"), Measure("peak_memory", "bytes", "lower"))
 
-    def __init__(self, name: str, slower: float = 1.0, spread: float = 0.01, broken: Side | None = None) -> None:
-        self.name, self.slower, self.spread, self.broken = name, slower, spread, broken
+    def __init__(
+        self, name: str, slower: float = 1.0, spread: float = 0.01, broken: Side | None = None, absent: bool = False
+    ) -> None:
+        self.name, self.slower, self.spread, self.broken, self.absent = name, slower, spread, broken, absent
         self.rng = np.random.default_rng(0)
         self.first: list[bool] = []
 
     def round(self, base: Side, head: Side, base_first: bool) -> dict[str, Pair]:
         self.first.append(base_first)
         if self.broken:
-            raise CannotMeasure(self.broken, "unknown backbone 'flow'")
+            raise CannotMeasure(self.broken, "unknown backbone 'flow'", absent=self.absent)
         noise = self.spread * self.rng.standard_normal()
         return {
             "training_throughput": Pair(100.0, math.log(self.slower) + noise),
@@ -39,9 +42,13 @@ class Made:
         }
 
 
-def check(*subjects: Made, seconds: float = 1e9) -> dict[tuple[str, str], Finding]:
+def check(
+    *subjects: Made, seconds: float = 1e9, note: Callable[[str], None] = lambda _: None
+) -> dict[tuple[str, str], Finding]:
     ticks = itertools.count()
-    found = interleave(subjects, BASE, HEAD, seconds=seconds, say=lambda _: None, clock=lambda: float(next(ticks)))
+    found = interleave(
+        subjects, BASE, HEAD, seconds=seconds, say=lambda _: None, note=note, clock=lambda: float(next(ticks))
+    )
     return {(one.cell, one.metric): one for one in found}
 
 
@@ -65,11 +72,33 @@ def test_when_the_time_is_up_what_is_open_is_inconclusive() -> None:
 
 
 def test_what_a_side_cannot_measure_is_no_pass() -> None:
-    found = check(Made("new", broken=BASE), Made("gone", broken=HEAD), Made("fine"))
-    assert found["new", "peak_memory"].result == "not comparable"
+    found = check(Made("broken", broken=BASE), Made("gone", broken=HEAD, absent=True), Made("fine"))
+    assert found["broken", "peak_memory"].result == "not comparable"
     assert found["gone", "peak_memory"].result == "failed"
     assert "head: unknown backbone" in found["gone", "peak_memory"].why
     assert found["fine", "training_throughput"].result == "pass"
+
+
+def test_what_is_new_has_nothing_to_be_held_against() -> None:
+    notes: list[str] = []
+    found = check(Made("new", broken=BASE, absent=True), Made("fine"), note=notes.append)
+    assert {cell for cell, _ in found} == {"fine"}
+    assert notes == ["new is new, and so not checked: base has none (unknown backbone 'flow')"]
+
+
+@pytest.mark.parametrize("backbone", ["nothing", "vae"])
+def test_a_side_says_that_it_has_no_such_cell(backbone: str) -> None:
+    """A name that it does not know, or a pair that it skips."""
+    suite = {"name": "s", "budget": "samples=1", "backbones": [backbone], "conditioners": ["projection"]}
+    with Meter(Side("base", sys.executable, os.environ)) as meter, pytest.raises(CannotMeasure) as why:
+        meter.ask("prepare", [suite, None])
+    assert why.value.absent, why.value
+
+
+def test_a_side_that_breaks_is_not_without_the_cell() -> None:
+    with Meter(Side("base", sys.executable, os.environ)) as meter, pytest.raises(CannotMeasure) as why:
+        meter.ask("train", 1)
+    assert not why.value.absent
 
 
 def test_a_meter_that_dies_says_so() -> None:

@@ -23,6 +23,10 @@ from typing import Any
 _GENERATOR = 0  # the seed of everything
 
 
+class Absent(Exception):  # noqa: N818 - what was found, not a fault
+    """This side has no such cell."""
+
+
 class Bench:
     """One cell's model with its data."""
 
@@ -38,7 +42,7 @@ class Bench:
         registry = installed()
         (planned,) = plan(Suite.model_validate(suite), registry, Path(data_root) if data_root else None)
         if planned.skip:
-            raise ValueError(planned.skip)
+            raise Absent(planned.skip)
         self.settings = planned.provenance.settings
         self.bf16 = self.settings.precision == "bf16"
         self.dataset = load_dataset(planned, registry)
@@ -108,8 +112,13 @@ def main() -> None:
                 answer = bench.memory() if what == "memory" else getattr(bench, what)(argument)
         except Exception as error:  # an older side may lack anything; a newer one may be broken
             traceback.print_exc()
-            answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
+            answer = {"error": " ".join(f"{type(error).__name__}: {error}".split()), "absent": _absent(what, error)}
         print(json.dumps(answer), file=answers)
+
+
+def _absent(what: str, error: Exception) -> bool:
+    """Whether the cell could not be planned, e.g. for a name that this side does not know."""
+    return what == "prepare" and not {"UserError", "Absent"}.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 if __name__ == "__main__":

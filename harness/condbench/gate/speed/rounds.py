@@ -28,6 +28,7 @@ def interleave(
     *,
     seconds: float,
     say: Callable[[str], None],
+    note: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Finding]:
     """Measure every subject of both sides and say what came of it, a finding per subject and measure.
@@ -40,22 +41,24 @@ def interleave(
         head: the revision now.
         seconds: the time after which no subject begins another round.
         say: told what happens.
+        note: told what is new in head, and so has no base to be held against.
         clock: tells the time, in seconds.
     """
     end = clock() + seconds
     records = [_Record(subject) for subject in subjects]
-    everything = [watched for record in records for watched in record.watched.values()]
     for number in range(1, LOOKS[-1] + 1):
         todo = [record for record in records if record.open]
         if todo:
             say(f"round {number}: {', '.join(record.subject.name for record in todo)}")
         for record in todo:
             if clock() >= end:
-                return [finding for record in records for finding in record.findings(len(everything))]
+                return _findings(records)
             record.add(base, head, base_first=number % 2 == 1)
+            if record.is_new:
+                note(f"{record.subject.name} is new, and so not checked: base has none ({record.broken})")
         if number in LOOKS:
             look([watched for record in records if not record.broken for watched in record.watched.values()])
-    return [finding for record in records for finding in record.findings(len(everything))]
+    return _findings(records)
 
 
 class _Record:
@@ -70,6 +73,10 @@ class _Record:
     @property
     def open(self) -> bool:
         return self.broken is None and any(watched.verdict is None for watched in self.watched.values())
+
+    @property
+    def is_new(self) -> bool:
+        return self.broken is not None and self.broken.absent and self.broken.side.name == "base"
 
     def add(self, base: Side, head: Side, *, base_first: bool) -> None:
         """A round more; of a measure that is settled it changes nothing."""
@@ -125,6 +132,13 @@ class _Record:
             head=Interval(typical * apart.value**sign, None, None, rounds),
             smallest=typical * apart.smallest**sign,
         )
+
+
+def _findings(records: Sequence[_Record]) -> list[Finding]:
+    """Those of all subjects that base has."""
+    known = [record for record in records if not record.is_new]
+    measures = sum(len(record.watched) for record in known)
+    return [finding for record in known for finding in record.findings(measures)]
 
 
 def _why(verdict: Verdict, apart: Ratio, rounds: int, *, early: bool) -> str:

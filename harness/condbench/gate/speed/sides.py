@@ -30,20 +30,21 @@ class Side:
 
 
 class CannotMeasure(Exception):  # noqa: N818 - what was found, not a fault
-    """A side gave no measurement; the message says why."""
+    """A side gave no measurement; the message says why, ``absent`` whether it has no such cell at all."""
 
-    def __init__(self, side: Side, why: str) -> None:
+    def __init__(self, side: Side, why: str, *, absent: bool = False) -> None:
         super().__init__(why)
-        self.side = side
+        self.side, self.absent = side, absent
 
 
 class Answer(Record):
-    """What a meter says: images and seconds, bytes, or what went wrong."""
+    """What a meter says: images and seconds, bytes, or what went wrong, and whether there is no such cell."""
 
     images: float = 0.0
     seconds: float = 0.0
     bytes: float = 0.0
     error: str = ""
+    absent: bool = False
 
 
 class Meter(Child):
@@ -77,5 +78,5 @@ class Meter(Child):
         except ValidationError:
             raise CannotMeasure(self.side, f"its process said '{line.strip()[:100]}'") from None
         if answer.error:
-            raise CannotMeasure(self.side, answer.error)
+            raise CannotMeasure(self.side, answer.error, absent=answer.absent)
         return answer
