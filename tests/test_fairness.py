@@ -1,6 +1,7 @@
-"""Only u's path varies: everything else of a network is the backbone's own, whatever the conditioner.
+"""Only u's path varies: everything else of a model is the backbone's own, whatever the conditioner.
 
-`unfairness` compares a conditioned network with the backbone alone; planted conditioners show that it can see.
+`unfairness` compares a conditioned network with the backbone alone, `settings` what is said around networks; planted
+conditioners show that they can see.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from torch import Tensor, nn
 from condbench import building
 from condbench.conditioning import (
     Adapter,
+    Build,
     Condition,
     Conditioned,
     ConditionEncoder,
     Context,
     DenseConditioner,
+    MakeEncoder,
     Prefix,
     Site,
+    Wrap,
     adapters,
     prefixes,
     sites,
@@ -90,6 +94,19 @@ def _own(net: nn.Module, path_of_u: set[str], drawn_alike: bool) -> Iterator[tup
             yield name, (type(module), "forward" in vars(module), values, hooks)
 
 
+def settings(model: Model) -> dict[str, object]:
+    """What a model says of itself outside its networks: how it is trained, scheduled and sampled."""
+    inside = {id(module) for network in networks(model) for module in network.modules()}
+    said: dict[str, object] = {name: getattr(model, name) for name in ("batch_size", "homogeneous", "likelihood")}
+    said["phases"] = [model.phases(step / 10) for step in range(11)]
+    for name, module in model.named_modules():
+        if id(module) not in inside:
+            said |= {f"{name}.{key}": value for key, value in vars(module).items() if not key.startswith("_")}
+            held = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+            said |= {f"{name}.{key}": tuple(tensor.shape) for key, tensor in held}
+    return said
+
+
 def _value(tensor: Tensor) -> tuple[object, ...]:
     """Its shape and type, whether it is trained, and what is in it."""
     return tuple(tensor.shape), tensor.dtype, tensor.requires_grad, tensor.detach().double().sum().item()
@@ -97,7 +114,9 @@ def _value(tensor: Tensor) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("planned", DENSE, ids=lambda p: f"{p.cell.backbone.name} x {p.cell.conditioner.name}")
 def test_everything_but_the_path_of_u_is_the_backbones_own(planned: PlannedCell) -> None:
-    pairs = list(zip(networks(build(planned)), networks(build(planned, alone=True)), strict=True))
+    model, backbone = build(planned), build(planned, alone=True)
+    assert settings(model) == settings(backbone)
+    pairs = list(zip(networks(model), networks(backbone), strict=True))
     assert pairs
     for number, (conditioned, alone) in enumerate(pairs):
         slots = [*sites(conditioned.net), *prefixes(conditioned.net)]
@@ -123,9 +142,10 @@ def test_the_start_is_neutral(planned: PlannedCell) -> None:
 
 @pytest.mark.parametrize("planned", DENSE, ids=lambda p: f"{p.cell.backbone.name} x {p.cell.conditioner.name}")
 def test_all_of_us_path_learns_by_one_rule(planned: PlannedCell) -> None:
-    """Wherever an adapter sits, it has the optimizer and rate of the others, and it is never Muon."""
+    """Wherever an adapter sits, it has the optimizer and rate of the others and of the encoder, never Muon."""
     model = build(planned)
-    of_u = {id(p) for conditioned in networks(model) for part in adapters(conditioned.net) for p in part.parameters()}
+    parts = [part for network in networks(model) for part in (*adapters(network.net), network.encoder) if part]
+    of_u = {id(p) for part in parts for p in part.parameters()}
     learns: set[int] = set()
     for phase in dict.fromkeys(phase for step in range(11) for phase in model.phases(step / 10)):
         rules = set()
@@ -253,6 +273,46 @@ CHEATS = [WiderTime(), HookedTime(), FasterTime(), FrozenTime(), ZeroedTime()]
 def test_a_conditioner_that_also_changes_the_time_path_is_seen(conditioner: DenseConditioner) -> None:
     found = unfairness(conditioned(conditioner), Conditioned(time_network()), drawn_alike=True)
     assert bool(found) == (conditioner in CHEATS)
+
+
+class Timed(Model):
+    """A model around the network with a time path, for planted bugs."""
+
+    def __init__(self, net: Conditioned) -> None:
+        super().__init__()
+        self.net, self.steps = net, 20
+
+    def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
+        raise NotImplementedError
+
+    def sample(self, u: Condition, generator: torch.Generator) -> Tensor:
+        raise NotImplementedError
+
+
+class Meddling(Fair):
+    """Planted: it also sets something of the model that it lifts."""
+
+    def __init__(self, name: str, value: object) -> None:
+        self.name, self.value = name, value
+
+    def lift(self, build: Build, task: Task, make_encoder: MakeEncoder) -> Model:
+        model = super().lift(build, task, make_encoder)
+        setattr(model, self.name, self.value)
+        return model
+
+
+MEDDLING = [Meddling("batch_size", 64), Meddling("steps", 40), Meddling("learning_rate", lambda phase, progress: 1.0)]
+
+
+@pytest.mark.parametrize(
+    "conditioner", [Fair(), *MEDDLING], ids=lambda conditioner: getattr(conditioner, "name", "fair")
+)
+def test_a_conditioner_that_also_changes_the_models_settings_is_seen(conditioner: DenseConditioner) -> None:
+    def build(task: Task, wrap: Wrap) -> Model:
+        return Timed(wrap(time_network()))
+
+    lifted = conditioner.lift(build, DIGITS, lambda: ConditionEncoder([Table(10, 16)], 16))
+    assert (settings(lifted) == settings(build(DIGITS, Conditioned))) == (conditioner not in MEDDLING)
 
 
 @pytest.mark.parametrize(("conditioner", "neutral"), [(Fair(), True), (Loud(), False)])
