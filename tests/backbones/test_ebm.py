@@ -98,6 +98,65 @@ def test_chains_are_judged_and_moved_under_their_own_conditions() -> None:
     assert labels[:64].eq(1).all() and labels[64:].eq(3).all(), "a chain was judged under another's condition"
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_the_visited_chains_starts_anew(share: float) -> None:
+    torch.manual_seed(0)
+    chains = Chains(task(1, 2, 2), 512)
+    u = Condition.of(torch.zeros(512, dtype=torch.int64))
+    chains.draw(torch.zeros(512, 1, 2, 2), u, share)
+    assert chains.visits.eq(1).all()
+    chains.draw(torch.ones(512, 1, 2, 2), u, share)
+    anew = chains.x.flatten(1).eq(1).all(1)
+    assert float(anew.float().mean()) == pytest.approx(share, abs=0.06)
+    assert torch.equal(chains.visits, 2 - anew.long())
+
+
+class Flat(nn.Module):
+    """An energy that leaves chains where they are; ``steep`` pushes every pixel down by a slope of its own."""
+
+    steep = 0.0
+
+    def forward(self, x: Tensor, c: Context | None) -> Tensor:
+        return self.steep * x.flatten(1).sum(1)
+
+
+def test_chains_start_as_the_pixels_of_all_of_training_vary_and_samples_nearer_to_their_mean() -> None:
+    options = EbmOptions(chains=64, noise=0.0, training_steps=1, sampling_steps=1, start=0.5)
+    model = Ebm(Conditioned(Flat()), task(1, 2, 1), options)
+    torch.manual_seed(0)
+    images = torch.full((4, 64, 1, 2, 1), -0.5)  # the upper pixel never varies
+    images[:, :, 0, 1] = 0.2 * torch.randn(4, 64, 1)
+    u = Condition.of(torch.zeros(64, dtype=torch.int64))
+    for x in images:
+        model.loss("train", x, u)
+    seen = images.flatten(0, 1)
+    torch.testing.assert_close(model.mean, seen.mean(0))
+    many = Condition.of(torch.zeros(20_000, dtype=torch.int64))
+    expected = torch.stack([torch.tensor([[0.1]]), seen.std(0)[:, 1]], dim=1)  # none varies less than a tenth
+    for drawn, spread in ((model._start(20_000, None), 1.0), (model.sample(many, torch.Generator()), options.start)):
+        torch.testing.assert_close(drawn.mean(0), model.mean, atol=0.01, rtol=0)
+        torch.testing.assert_close(drawn.std(0), spread * expected, atol=0.005, rtol=0)
+
+
+def test_a_step_follows_no_slope_further_than_its_bound() -> None:
+    model = Ebm(Conditioned(Flat()), task(1, 2, 2), EbmOptions(noise=0.0, step_size=10.0))
+    u = Condition.of(torch.zeros(1, dtype=torch.int64))
+    for steep, moved in ((0.01, 0.1), (5.0, 0.3), (-5.0, -0.3)):
+        model.energy.net.steep = steep
+        x = model.langevin(torch.zeros(1, 1, 2, 2), u, 1)
+        torch.testing.assert_close(x, torch.full_like(x, -moved))
+
+
+def test_the_loss_is_the_difference_of_energies_and_what_their_squares_cost() -> None:
+    energies: list[Tensor] = []
+    model = Ebm(Conditioned(Bowl()), task(1, 8, 8), EbmOptions(chains=64, energy_penalty=0.7, restarts=0.0))
+    model.energy.register_forward_hook(lambda module, args, out: energies.append(out))
+    loss = model.loss("train", torch.ones(64, 1, 8, 8), Condition.of(torch.zeros(64, dtype=torch.int64)))
+    real, chains = energies[-1].chunk(2)
+    assert real.mean() > chains.mean() + 0.1
+    torch.testing.assert_close(loss, real.mean() - chains.mean() + 0.7 * energies[-1].square().mean())
+
+
 def test_langevin_pays_for_the_gradient_of_images_only() -> None:
     model = conditional(1, 8, 8)
     x, u = bars(8)
