@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from condbench.budget import Budget
 from condbench.conditioning import Condition, Conditioned, ConditionEncoder, Wrap
@@ -84,6 +85,28 @@ def test_the_penalty_is_the_squared_gradient_at_real_images() -> None:
     point = x[:1].clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(plain.discriminator(point, u=u[:1]).sum(), point)
     assert float((within - without) / weight) == pytest.approx(float(gradient.square().sum()), rel=0.1)
+
+
+@BUILDS
+def test_real_and_generated_images_of_one_condition_are_compared_in_pairs(build: Build) -> None:
+    """The relativistic losses, and what the discriminator was asked for them."""
+    model = conditional(build, 1, 8, 8)
+    model.gradient_penalty = 0.0
+    asked: list[tuple[torch.Tensor, Condition, torch.Tensor]] = []
+    model.discriminator.register_forward_hook(
+        lambda module, args, kwargs, out: asked.append((args[0], kwargs["u"], out)), with_kwargs=True
+    )
+    x, u = bars(8)
+    loss = model.loss("discriminator", x, u)
+    ((images, given, scores),) = asked
+    real, fake, _ = scores.chunk(3)
+    assert torch.equal(images[:8], x) and torch.equal(given.parts[0], u.parts[0].repeat(3))
+    torch.testing.assert_close(loss, F.softplus(fake - real).mean())
+    asked.clear()
+    loss = model.loss("generator", x, u)
+    (images, of_real, real), (_, of_fake, fake) = asked
+    assert torch.equal(images, x) and torch.equal(of_real.parts[0], of_fake.parts[0])
+    torch.testing.assert_close(loss, F.softplus(real - fake).mean())
 
 
 @BUILDS
