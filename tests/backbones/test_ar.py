@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from pydantic import ValidationError
+from torch.nn import functional as F
 
 from condbench.budget import Budget
 from condbench.conditioning import Adapter, Condition, ConditionEncoder, Conditioner, Context, sites
 from condbench.errors import UserError
+from condbench.model import Model
 from condbench.specs import Domain, Task
 from condbench.training import train
+from condbench_plugins.backbones import ar
 from condbench_plugins.backbones.ar import Autoregression, CodeModel, build
 from condbench_plugins.conditioners import adaln_zero, cross_attention, film, in_context, label_embedding
 from condbench_plugins.encoders.table import Table
@@ -165,6 +169,54 @@ def test_nothing_is_predicted_from_hidden_codes() -> None:
         assert both - none == pytest.approx((first - none) + (third - none), abs=1e-3)
         none, first, third, both = model._log_probability(codes, u).tolist()
         assert both - none != pytest.approx((first - none) + (third - none), abs=1e-2)
+
+
+def test_the_masked_order_learns_hidden_codes_only_and_hides_more_often_many() -> None:
+    model = conditional(film.make(None), 1, 16, 16, order="masked")
+    net = as_if_trained(model)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    model.transformer.register_forward_hook(lambda module, args, out: seen.append((args[0], out)))
+    codes, u = torch.randint(0, net.codes, (512, model.length)), Condition.of(torch.arange(512) % CLASSES)
+    with torch.no_grad():
+        loss = model.codes_loss(codes, torch.empty(0), u)
+    ((known, logits),) = seen
+    hidden = known == net.codes
+    assert torch.equal(known[~hidden], codes[~hidden]) and hidden.any(1).all()
+    torch.testing.assert_close(loss, F.cross_entropy(logits[hidden], codes[hidden]) * model.length)
+    share = hidden.float().mean(1)
+    assert float(share.mean()) == pytest.approx(2 / math.pi, abs=0.06)  # of a cosine; half a code more for rounding up
+    assert share.min() < 0.15 and share.max() == 1
+
+
+def test_the_masked_order_keeps_what_is_most_certain_along_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ar, "_CHOICE_NOISE", 0.0)
+    model = conditional(film.make(None), 1, 16, 16, order="masked", steps=4, temperature=1e-3)
+    net = as_if_trained(model)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    model.transformer.register_forward_hook(lambda module, args, out: seen.append((args[0], out)))
+    with torch.inference_mode():
+        codes = model.draw(Condition.of(torch.tensor([0, 1, 2])), torch.Generator().manual_seed(0))
+    passes = [*(known for known, _ in seen), codes]
+    for step, (before, after) in enumerate(pairwise(passes), start=1):
+        unknown = after == net.codes
+        assert unknown.sum(1).eq(math.floor(math.cos(math.pi / 2 * step / 4) * model.length)).all()
+        kept = before != net.codes
+        assert torch.equal(after[kept], before[kept]), "what is known stays"
+        # At this temperature what is drawn is what is most probable.
+        logits = seen[step - 1][1] / model.temperature
+        certainty = logits.log_softmax(-1).amax(-1)
+        fresh = ~kept & ~unknown
+        assert torch.equal(after[fresh], logits.argmax(-1)[fresh])
+        for row in range(3):
+            if unknown[row].any():
+                assert certainty[row][fresh[row]].min() >= certainty[row][unknown[row]].max()
+
+
+def test_each_stage_warms_up_and_decays_by_itself() -> None:
+    model = conditional(film.make(None), 1, 8, 8, codes_share=0.3)
+    whole = [Model.learning_rate(model, "", own) for own in (0.0, 0.5, 1.0)]
+    assert [model.learning_rate("codes", p) for p in (0.0, 0.15, 0.3)] == pytest.approx(whole)
+    assert [model.learning_rate("transformer", p) for p in (0.3, 0.65, 1.0)] == pytest.approx(whole)
 
 
 @pytest.mark.parametrize("order", ["raster", "masked"])

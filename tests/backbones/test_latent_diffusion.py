@@ -9,6 +9,7 @@ from torch import Tensor
 from condbench.budget import Budget
 from condbench.conditioning import Condition, Conditioned, ConditionEncoder
 from condbench.errors import UserError
+from condbench.model import Model
 from condbench.specs import Domain, Task
 from condbench.training import train
 from condbench_plugins.backbones.latent_diffusion import LatentDiffusion, build
@@ -82,6 +83,13 @@ def test_a_latent_has_unit_scale_in_every_channel() -> None:
     torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(2), atol=0.1, rtol=0)
     torch.testing.assert_close(z.std((0, 2, 3)), torch.ones(2), atol=0.1, rtol=0)
     assert autoencoder.decode(z).shape == (64, 3, 16, 12)
+
+
+def test_each_stage_warms_up_and_decays_by_itself() -> None:
+    model = build(task(1, 8, 8), Conditioned, OPTIONS)
+    whole = [Model.learning_rate(model, "", own) for own in (0.0, 0.5, 1.0)]
+    assert [model.learning_rate("autoencoder", p) for p in (0.0, 0.15, 0.3)] == pytest.approx(whole)
+    assert [model.learning_rate("diffusion", p) for p in (0.3, 0.65, 1.0)] == pytest.approx(whole)
 
 
 def test_a_size_that_cannot_be_halved_twice_is_refused() -> None:
