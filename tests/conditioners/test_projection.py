@@ -28,7 +28,7 @@ def test_the_score_gets_an_inner_product_of_u_and_the_features() -> None:
 
 def test_a_critic_sees_u_in_its_score_only_and_learns_it_from_the_first_step() -> None:
     torch.manual_seed(0)
-    critic, encoder = Critic((1, 8, 8), 16, depth=1), make_encoder()
+    critic, encoder = Critic((1, 8, 8), 16, depth=1, fine_width=8), make_encoder()
     make(None).fill(critic, encoder.dim)
     filled = {site.role: site.adapter for site in sites(critic)}
     assert isinstance(filled.pop("score"), Projection)

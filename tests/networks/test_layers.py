@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
         ("the autoencoder of ar", lambda shape: CodeAutoencoder(shape, (4, 3), width=16)),
         ("the generator of gan", lambda shape: Generator(shape, latent=4, width=16, fine_width=8)),
         ("the generator of stylegan", lambda shape: StyleGenerator(shape, latent=4, width=16, fine_width=8)),
-        ("the critic of gan, stylegan and ebm", lambda shape: Critic(shape, width=16, depth=1)),
+        ("the critic of gan, stylegan and ebm", lambda shape: Critic(shape, width=16, depth=1, fine_width=8)),
     ],
 )
 def test_an_image_that_cannot_be_halved_twice_is_refused(

@@ -23,14 +23,13 @@ class Critic(nn.Module):
         shape: (C, H, W) of the images, H and W divisible by 4.
         width: channels at a quarter of the resolution.
         depth: residual blocks.
-        fine_width: channels at half of the resolution; half of ``width`` if left out.
+        fine_width: channels at half of the resolution.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, depth: int, fine_width: int | None = None) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int, depth: int, fine_width: int) -> None:
         super().__init__()
         channels, height, columns = divisible_by_4(shape, "the critic of gan, stylegan and ebm")
         positions = -(-height // 8) * -(-columns // 8)
-        fine_width = width // 2 if fine_width is None else fine_width
         self.first = Conv2d(4 * channels, fine_width)
         self.input = Site(fine_width, role="input")
         self.shrink = Conv2d(fine_width, width, stride=2)

@@ -100,8 +100,6 @@ def muon_and_adamw(
     parameters: Iterable[nn.Parameter],
     *,
     muon_lr: float = 0.02,
-    adamw_lr: float = 2e-3,
-    betas: tuple[float, float] = (0.9, 0.99),
     layers: tuple[type[nn.Module], ...] = (Conv2d, nn.Linear),
 ) -> list[torch.optim.Optimizer]:
     """Muon on the hidden weight matrices among ``parameters``, AdamW on the rest.
@@ -126,5 +124,5 @@ def muon_and_adamw(
     if hidden:
         optimizers.append(Muon(hidden, lr=muon_lr))
     if rest:
-        optimizers.append(torch.optim.AdamW(rest, lr=adamw_lr, betas=betas, weight_decay=0.0, fused=True))
+        optimizers.append(torch.optim.AdamW(rest, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.0, fused=True))
     return optimizers
