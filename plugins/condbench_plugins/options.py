@@ -43,7 +43,9 @@ class VaeOptions(Options):
 
     width: int = Field(320, ge=16, description="width of the decoder's layers")
     encoder_width: int = Field(320, ge=16, description="width of the encoder's layers")
-    blocks: int = Field(1, ge=0, description="residual blocks in the encoder and in the decoder, each")
+    blocks: int = Field(
+        1, ge=0, description="residual blocks in the encoder, the decoder and the conditional prior, each"
+    )
     latent: int = Field(12, ge=1, description="dimensions of the latent")
     prior: Literal["standard", "conditional"] = Field(
         "conditional", description="of the latent: the standard normal, or a mixture of normals that u decides"

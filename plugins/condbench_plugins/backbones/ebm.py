@@ -3,9 +3,10 @@
 Training is persistent contrastive divergence with a replay buffer (Tieleman 2008; Du & Mordatch 2019,
 arXiv:1903.08689): lower the energy of real images of u, raise that of chains that run for u. Every chain keeps the
 condition that it started for, so it is always judged, and moved, under its own. Some chains restart at every visit,
-so that a chain lives for training_steps / restarts steps on average. Sampling starts anew, like they do, and runs for
-about twice that: one chain in ten gets so old, so the energy was trained along that path, as in short runs (Nijkamp et
-al. 2019, arXiv:1904.09770). Longer runs settle in the deepest valleys, which obey u more and vary less.
+so that a chain lives for training_steps / restarts steps on average. Sampling starts anew, somewhat nearer to the mean
+than they do (``start``), and runs for about twice that: one chain in ten gets so old, so the energy was trained along
+that path, as in short runs (Nijkamp et al. 2019, arXiv:1904.09770). Longer runs settle in the deepest valleys, which
+obey u more and vary less.
 
 With the option ``joint``, the energy is one of (x, u) together, as in JEM (Grathwohl et al. 2020, arXiv:1912.03263):
 p(x, u) = p(x|u) p(u), whose p(u|x) is a softmax over classes of -E(x|u) / T'. Chains alone leave the energies of one x

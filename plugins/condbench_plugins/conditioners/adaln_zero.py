@@ -3,9 +3,9 @@ arXiv:2212.09748, section 3.2).
 
 DiT's gates are alpha(u), zero at first, so that each block starts as the identity. That start helps whatever the
 conditioner, and must not be this one's alone: here it is the backbone's own matter, for all conditioners alike. The
-branches of flow, diffusion, dit, ar and nf end in a layer that is zero at first; those of gan, stylegan, ebm and vae do
-not, and nothing of "-Zero" is left there but the name. What stays of DiT's gate is its dependence on u, and so it is
-1 + alpha(u).
+branches of flow, diffusion, dit, ar and nf end in a layer that is zero at first, and so do all of latent-diffusion's
+but its vector's; those of gan, stylegan, ebm and vae do not, and nothing of "-Zero" is left there but the name. What
+stays of DiT's gate is its dependence on u, and so it is 1 + alpha(u).
 """
 
 from __future__ import annotations

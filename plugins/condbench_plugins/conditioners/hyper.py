@@ -4,7 +4,8 @@ The change is of low rank (LoRA, Hu et al. 2022, arXiv:2106.09685): W (1 + U V^T
 columns each, generated from u. It is applied to the features instead of the weights, W (h + U V^T h), so that the
 samples of a batch share W and no position costs more than 4 C rank FLOPs. Where FiLM scales each channel by itself,
 this turns channels into one another. Where a backbone has a non-linearity between its site and the layer behind it, as
-gan, ebm and vae do, it is that, a mixing of channels, and no change of the weights.
+many have before their last layer, and gan, ebm and vae in their blocks, it is that, a mixing of channels, and no change
+of the weights.
 """
 
 from __future__ import annotations

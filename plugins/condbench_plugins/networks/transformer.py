@@ -12,7 +12,7 @@ from condbench.conditioning import Context, Prefix, Site
 
 _INIT = 0.02  # standard deviation of embeddings, as in GPT-2
 _HEAD_WIDTH = 32
-_SHARPNESS = 2.0  # a query's greatest score, in standard deviations of scores between random directions
+_SHARPNESS = 2.0  # standard deviation of a query's scores of keys in random directions; the greatest is 11
 _PERIODS = (4.0, 64.0)  # of the rotations, in positions of the grid: neighbours differ, and the far ends of a grid do
 
 
