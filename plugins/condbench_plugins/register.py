@@ -101,7 +101,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         name="nf",
         target=f"{package}.nf:build",
         options=f"{_OPTIONS}:NfOptions",
-        summary="an invertible network from images to noise, trained on their exact density",
+        summary="an invertible network from noisy images to noise, trained on their exact density",
         offers=frozenset({"gates", "norms"}),
         sizes=("width", "fine_width"),
         paper="Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821",

@@ -1,4 +1,4 @@
-"""A normalizing flow: an invertible network from images to Gaussian noise, trained on their exact density.
+"""A normalizing flow: an invertible network from noisy images to Gaussian noise, trained on their exact density.
 
 Dinh et al. 2017, arXiv:1605.08803; Yu et al. 2020, arXiv:2010.13821. Images lie near a thin sheet among all arrays of
 pixels, where a flow learns a density badly. So it learns images with some Gaussian noise, and the score of its own
