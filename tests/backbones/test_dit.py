@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from condbench.budget import Budget
-from condbench.conditioning import Condition, Conditioned, ConditionEncoder, sites
+from condbench.conditioning import Adapter, Condition, Conditioned, ConditionEncoder, sites
 from condbench.errors import UserError
 from condbench.registry import installed, resolve
 from condbench.specs import Domain, Task
 from condbench.training import train
 from condbench_plugins.backbones.dit import Dit, build
 from condbench_plugins.encoders.table import Table
+from condbench_plugins.networks.layers import Conv2d
 from condbench_plugins.networks.patch_transformer import Attention, PatchTransformer, shifted
 from condbench_plugins.options import DitOptions
 
@@ -120,6 +121,22 @@ def test_muon_has_the_matrices_that_every_patch_goes_through_and_adamw_the_rest(
     kinds = {name.split(".")[-2] for name in muon}
     assert kinds == {"first", "embed", "query_key_value", "out", "expand", "contract", "unembed", "layer"}
     assert {"time", "project", "embedding"} <= {name.split(".")[-2] for name in adamw}
+
+
+class Convolving(Adapter):
+    """A third party's adapter, with a layer of which the network itself has some."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layer = Conv2d(channels, channels)
+
+
+def test_muon_has_nothing_of_us_path_whatever_that_is_made_of() -> None:
+    net = PatchTransformer((1, 8, 12), 16, 32, 16, 2)
+    before = {id(p) for p in net.hidden_weights()}
+    site = next(site for site in sites(net) if site.role == "branch")
+    site.fill(Convolving(16))
+    assert {id(p) for p in net.hidden_weights()} == before
 
 
 def test_sizes_that_patches_do_not_tile_are_refused() -> None:

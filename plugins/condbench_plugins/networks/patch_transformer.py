@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from condbench.conditioning import Context, Prefix, Site
+from condbench.conditioning import Context, Prefix, Site, adapters
 from condbench_plugins.networks.layers import Conv2d, divisible_by_4
 from condbench_plugins.networks.unet import TimeEmbedding
 
@@ -71,8 +71,9 @@ class PatchTransformer(nn.Module):
 
     def hidden_weights(self) -> list[nn.Parameter]:
         """The matrices that every patch goes through, unlike those that the time or u alone goes through."""
-        layers = [module for module in self.modules() if isinstance(module, Conv2d | Attention | FeedForward)]
-        return [p for layer in layers if layer is not self.last for p in layer.parameters() if p.ndim == 2]
+        left_out = {self.last, *(module for adapter in adapters(self) for module in adapter.modules())}
+        layers = [m for m in self.modules() if isinstance(m, Conv2d | Attention | FeedForward) and m not in left_out]
+        return [p for layer in layers for p in layer.parameters() if p.ndim == 2]
 
 
 class Convolution(nn.Module):
