@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from condbench.gate.speed.decision import LOOKS
 from condbench.gate.speed.rounds import interleave
 from condbench.gate.speed.sides import CannotMeasure, Meter, Side
 from condbench.gate.speed.subjects import Measure, Pair
+from tests.planting import plant
 
 BASE, HEAD = Side("base", "python", {}), Side("head", "python", {})
 
@@ -93,6 +95,17 @@ def test_a_side_says_that_it_has_no_such_cell(backbone: str) -> None:
     with Meter(Side("base", sys.executable, os.environ)) as meter, pytest.raises(CannotMeasure) as why:
         meter.ask("prepare", [suite, None])
     assert why.value.absent, why.value
+
+
+def test_a_side_with_a_broken_plugin_may_have_the_cell(tmp_path: Path) -> None:
+    """Or a base that does not work in this environment would make everything new, and every check pass."""
+    plant(tmp_path, "wreck", "raise RuntimeError('at import')\n")
+    path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
+    suite = {"name": "s", "budget": "samples=1", "backbones": ["nothing"], "conditioners": ["film"]}
+    side = Side("base", sys.executable, os.environ | {"PYTHONPATH": path})
+    with Meter(side) as meter, pytest.raises(CannotMeasure, match="unknown backbone") as why:
+        meter.ask("prepare", [suite, None])
+    assert not why.value.absent
 
 
 def test_a_side_that_breaks_is_not_without_the_cell() -> None:

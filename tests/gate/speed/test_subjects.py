@@ -64,6 +64,27 @@ def test_what_costs_more_is_worse(turns: list[tuple[str, str, object]]) -> None:
     )
 
 
+class Broken(Made):
+    """One that does not even have its cell."""
+
+    def listen(self) -> Answer:
+        raise CannotMeasure(BASE if self.name == "base" else HEAD, "unknown backbone", absent=True)
+
+
+def test_what_neither_side_can_measure_is_heads_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As new in head it would be a note, and the check would pass."""
+
+    @contextmanager
+    def meter(side: Side) -> Iterator[Made]:
+        yield Broken(side.name, [])
+
+    monkeypatch.setattr(subjects, "Meter", meter)
+    suite = Suite(name="s", budget="samples=1", backbones=["flow"], conditioners=["film"])
+    with pytest.raises(CannotMeasure) as caught:
+        CellSpeed(planned(), suite, None).round(BASE, HEAD, base_first=True)
+    assert caught.value.side is HEAD
+
+
 @pytest.mark.parametrize("base_first", [True, False])
 def test_sides_take_turns_with_equal_chunks(turns: list[tuple[str, str, object]], base_first: bool) -> None:
     suite = Suite(name="s", budget="samples=1", backbones=["flow"], conditioners=["film"])

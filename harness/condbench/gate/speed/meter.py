@@ -24,7 +24,7 @@ _GENERATOR = 0  # the seed of everything
 
 
 class Absent(Exception):  # noqa: N818 - what was found, not a fault
-    """This side has no such cell."""
+    """This side has no such cell: it does not know a name or an option, or the pair does not fit there."""
 
 
 class Bench:
@@ -35,12 +35,18 @@ class Bench:
 
         from condbench.batches import Batches
         from condbench.building import build, load_dataset, settle
+        from condbench.errors import UserError
         from condbench.matrix import plan
         from condbench.registry import installed
         from condbench.suite import Suite
 
-        registry = installed()
-        (planned,) = plan(Suite.model_validate(suite), registry, Path(data_root) if data_root else None)
+        registry, wanted = installed(), Suite.model_validate(suite)
+        try:
+            (planned,) = plan(wanted, registry, Path(data_root) if data_root else None)
+        except UserError as error:
+            if type(error) is not UserError or registry.broken:  # a plugin that breaks may well have the cell
+                raise
+            raise Absent(str(error)) from None
         if planned.skip:
             raise Absent(planned.skip)
         self.settings = planned.provenance.settings
@@ -112,13 +118,9 @@ def main() -> None:
                 answer = bench.memory() if what == "memory" else getattr(bench, what)(argument)
         except Exception as error:  # an older side may lack anything; a newer one may be broken
             traceback.print_exc()
-            answer = {"error": " ".join(f"{type(error).__name__}: {error}".split()), "absent": _absent(what, error)}
+            absent = isinstance(error, Absent)
+            answer = {"error": " ".join(f"{type(error).__name__}: {error}".split()), "absent": absent}
         print(json.dumps(answer), file=answers)
-
-
-def _absent(what: str, error: Exception) -> bool:
-    """Whether the cell could not be planned, e.g. for a name that this side does not know."""
-    return what == "prepare" and not {"UserError", "Absent"}.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class CellSpeed:
             of_base, of_head = (stack.enter_context(Meter(side)) for side in (base, head))
             for meter in (of_base, of_head):
                 meter.tell("prepare", [self.suite, self.data_root])
-            for meter in (of_base, of_head):
+            for meter in (of_head, of_base):  # head first: if it is broken, that base has no such cell excuses nothing
                 meter.listen()
             trained, sampled = (self._turns(of_base, of_head, what, base_first) for what in _CHUNK)
             memory = of_base.ask("memory").bytes, of_head.ask("memory").bytes
