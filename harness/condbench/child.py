@@ -22,7 +22,7 @@ class Child:
         self.command, self.variables = command, variables
 
     def __enter__(self) -> Self:
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+", errors="replace")  # libraries write in any encoding
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,
@@ -69,7 +69,7 @@ class Child:
             line = self.process.stdout.readline()
         finally:
             overdue.cancel()  # also on Ctrl-C: Python does not end before its timers have
-        if not line:
+        if not line.endswith("\n"):  # it may die in the middle of one
             self.log.seek(0)
             last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
             raise NoAnswer(f"had no answer after {seconds:g} s ({last})" if late else f"died ({last})")

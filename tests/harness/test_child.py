@@ -42,6 +42,13 @@ def test_one_that_has_died_is_told_with_its_last_words() -> None:
             child.read(60)
 
 
+def test_half_a_line_is_no_answer() -> None:
+    """It died while it wrote, and what it had written need not even be text."""
+    code = r"import os; os.write(2, b'out of \xff'); os.write(1, b'half')"
+    with python(code) as child, pytest.raises(NoAnswer, match=r"^died \(out of \N{REPLACEMENT CHARACTER}\)$"):
+        child.read(60)
+
+
 def test_one_that_is_late_is_ended() -> None:
     with python("import time; time.sleep(600)") as child:
         with pytest.raises(NoAnswer, match=r"^had no answer after 0\.1 s \(it said nothing\)$"):
