@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from condbench.child import Child
+from condbench.errors import UserError
 from condbench.gate import digests, frozen
 from condbench.gate.baseline import Baseline, BaselineCell, Draw, Frozen
 from condbench.gate.frozen import Answer, Look, Question
 from condbench.gate.outcome import Finding
 from condbench.gate.reporting.words import figures
 from condbench.gate.stages import FROZEN
+from condbench.registry import installed
 from condbench.results import PlannedCell
 from tests.gate.made import WORSE, baseline_of, run_of
 from tests.made_runs import Make
@@ -105,6 +109,45 @@ def test_a_metric_without_values_has_its_row_where_another_is_worse(
     assert of["fid"].why == "not every draw has a value"
     _, of = looked(baseline, tmp_path, monkeypatch, Answer(draws=draws(fid=0.0, accuracy=0.6)))
     assert of["fid"].result == "inconclusive" and "not positive" in of["fid"].why
+
+
+def test_a_process_that_dies_answers_all_that_was_asked(baseline: Baseline, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = baseline.cells[0]
+    planned = PlannedCell(name=f"{cell.name}.s0", provenance=baseline.provenance(cell, 0))
+    question = Question(planned=planned, weights="w.safetensors", draws=1, images=1)
+    code = f"input(); print({Answer(error='as asked').model_dump_json()!r}, flush=True); input(); exit('killed')"
+    monkeypatch.setattr(frozen, "Child", lambda command: Child([sys.executable, "-c", code]))
+    assert [answer.error for answer in frozen.draw_again([question] * 3)] == [
+        "as asked",
+        *["the process that draws samples died (killed)"] * 2,
+    ]
+    assert frozen.draw_again([]) == []
+
+
+def test_weights_that_an_older_baseline_needs_outlive_a_failed_recording(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(make_run, tmp_path / "run")
+    for planned in run.plan:
+        (run.cell_path(planned.name) / "model.safetensors").write_bytes(b"new")
+    kept = tmp_path / "weights" / f"{WORSE}.safetensors"
+    kept.parent.mkdir()
+    kept.write_bytes(b"old")
+    monkeypatch.setattr(frozen, "_check_unchanged", lambda *_: None)
+    answers = [Answer(draws=draws())]
+    monkeypatch.setattr(frozen, "draw_again", lambda asked: answers * len(asked))
+
+    def keep() -> Baseline:
+        return frozen.keep(baseline_of(run, tmp_path / "b.json"), run, installed(), kept.parent, tmp_path)
+
+    answers[0] = Answer(error="RuntimeError: out of memory")
+    with pytest.raises(UserError, match="cannot be drawn"):
+        keep()
+    assert kept.read_bytes() == b"old"
+    answers[0] = Answer(draws=draws())
+    of = {cell.name: cell.frozen for cell in keep().cells}[WORSE]
+    assert kept.read_bytes() == b"new" and of is not None
+    assert (of.file, of.digest) == (f"weights/{WORSE}.safetensors", digests.of_file(kept))
 
 
 def test_what_cannot_be_drawn_any_more_is_a_note(baseline: Baseline, tmp_path: Path, monkeypatch) -> None:

@@ -8,14 +8,12 @@ Weights say nothing of training. Torch is in the process that draws (`condbench.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from condbench.child import Child, NoAnswer
 from condbench.combinations import Identity
 from condbench.errors import NotComparable, UserError
 from condbench.gate import digests
@@ -27,7 +25,7 @@ from condbench.gate.outcome import Finding
 from condbench.matrix import current_provenance
 from condbench.registry import Registry
 from condbench.results import PlannedCell, Provenance, Record
-from condbench.store import Run
+from condbench.store import Run, write_atomically
 
 DRAWS, IMAGES = 10, 200
 """As many draws as a baseline has seeds, so that the same test suits them; a FID needs some 100 images at least."""
@@ -51,25 +49,25 @@ class Answer(Record):
 
 def draw_again(questions: Sequence[Question]) -> list[Answer]:
     """Ask a process of its own; where it dies or takes too long, what it has not answered has that as its error."""
+    answers: list[Answer] = []
     if not questions:
-        return []
-    limit = sum(question.planned.provenance.settings.timeout_seconds for question in questions)
-    with tempfile.TemporaryFile("w+") as asked, tempfile.TemporaryFile("w+") as answered:  # pipes would break with it
-        asked.writelines(question.model_dump_json() + "\n" for question in questions)
-        asked.seek(0)
-        command = [sys.executable, "-m", "condbench.gate.drawing"]
-        try:
-            code = subprocess.run(command, stdin=asked, stdout=answered, check=False, timeout=limit).returncode
-            why = f"the process that draws samples ended with exit code {code}"
-        except subprocess.TimeoutExpired:
-            why = f"the process that draws samples was ended after {limit:g} s"
-        answered.seek(0)
-        answers = [Answer.model_validate_json(line) for line in answered if line.endswith("\n")]
-    return answers + [Answer(error=why)] * (len(questions) - len(answers))
+        return answers
+    with Child([sys.executable, "-m", "condbench.gate.drawing"]) as child:
+        for question in questions:
+            child.write(question.model_dump_json())
+            try:
+                line = child.read(question.planned.provenance.settings.timeout_seconds)
+            except NoAnswer as how:
+                why = f"the process that draws samples {how}"
+                return answers + [Answer(error=why)] * (len(questions) - len(answers))
+            answers.append(Answer.model_validate_json(line))
+    return answers
 
 
 def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside: Path) -> Baseline:
-    """Copy the weights of each cell's first seed into ``folder``, and draw from them what later draws are held against.
+    """Draw from the weights of each cell's first seed what later draws are held against, and copy them into ``folder``.
+
+    Nothing there is touched before all draws are there: an older baseline may need what it holds.
 
     Args:
         baseline: made from ``run``.
@@ -86,20 +84,24 @@ def keep(baseline: Baseline, run: Run, registry: Registry, folder: Path, beside:
         _check_unchanged(run, planned, registry)
         if not cell.seeds[0].weights:
             raise UserError(f"the cell '{planned.name}' has no weights to keep: leave out --with-checkpoints.")
-    folder.mkdir(parents=True, exist_ok=True)
-    questions = []
-    for cell, planned in first:
-        kept = folder / f"{cell.name}.safetensors"
-        shutil.copyfile(run.cell_path(planned.name) / "model.safetensors", kept)
-        questions.append(Question(planned=_gated(planned), weights=str(kept), draws=DRAWS, images=IMAGES))
-    cells = []
-    for (cell, _), question, answer in zip(first, questions, draw_again(questions), strict=True):
+    trained = [run.cell_path(planned.name) / "model.safetensors" for _, planned in first]
+    answers = draw_again(
+        [
+            Question(planned=_gated(planned), weights=str(weights), draws=DRAWS, images=IMAGES)
+            for (_, planned), weights in zip(first, trained, strict=True)
+        ]
+    )
+    for (cell, _), answer in zip(first, answers, strict=True):
         if answer.error:
             raise UserError(f"samples of '{cell.name}' cannot be drawn ({answer.error}): leave out --with-checkpoints.")
-        weights = Path(question.weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    cells = []
+    for (cell, _), weights, answer in zip(first, trained, answers, strict=True):
+        kept = folder / f"{cell.name}.safetensors"
+        write_atomically(kept, weights.read_bytes())
         frozen = Frozen(
-            file=Path(os.path.relpath(weights, beside)).as_posix(),
-            digest=digests.of_file(weights),
+            file=Path(os.path.relpath(kept, beside)).as_posix(),
+            digest=digests.of_file(kept),
             images=IMAGES,
             draws=answer.draws,
         )
