@@ -55,6 +55,22 @@ def test_a_good_run_passes_and_k_chooses(baseline: Path, make_run: Make, tmp_pat
     assert "2 passed, 7 deselected" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-n", "2", "--condbench-baseline", "b.json"), "does not go with -n"),
+        (("--condbench-run", "good"), "needs --condbench-baseline"),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence(
+    baseline: Path, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run_pytest(tmp_path, *arguments)
+    assert done.returncode == 4
+    assert said in done.stderr and "Traceback" not in done.stdout + done.stderr
+    assert "session starts" not in done.stdout
+
+
 def test_a_damaged_baseline_is_one_sentence(baseline: Path, tmp_path: Path) -> None:
     baseline.write_text(baseline.read_text()[:-100])
     done = run_pytest(tmp_path, "--condbench-baseline", "b.json")

@@ -20,7 +20,8 @@ def _group() -> None:
 def record(
     run: Annotated[Path, typer.Argument(help="The run's directory; every combination needs ten seeds.")],
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="The baseline's file, e.g. benchmarks/baselines/small.json.")
+        Path,
+        typer.Option(metavar="FILE", dir_okay=False, help="The baseline's file, e.g. benchmarks/baselines/small.json."),
     ],
     seeds_at_least: Annotated[
         int | None,

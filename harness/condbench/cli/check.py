@@ -54,9 +54,9 @@ def check(
         str | None, typer.Option(metavar="NAME|FILE", help="Check this suite's cells only, planned as it says.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 where it cannot be told.")] = False,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Also write JUnit XML.")] = None,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write Markdown, e.g. for a comment.")
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Also write Markdown, e.g. for a comment.")
     ] = None,
     github: Annotated[
         bool | None,

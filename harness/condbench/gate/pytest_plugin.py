@@ -35,16 +35,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what does not go together, before any worker starts."""
+    if config.getoption("condbench_baseline") is None:
+        if config.getoption("condbench_run"):
+            raise pytest.UsageError("--condbench-run needs --condbench-baseline FILE, which it is judged by.")
+    elif config.getoption("dist", "no") != "no":
+        raise pytest.UsageError(
+            "--condbench-baseline does not go with -n, where each worker would train all cells: give -n 0."
+        )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the baseline's tests to those that were collected; first, so that ``-k`` chooses among them too."""
     file = config.getoption("condbench_baseline")
     if file is None:
-        if config.getoption("condbench_run"):
-            raise pytest.UsageError("--condbench-run needs --condbench-baseline FILE, which it is judged by.")
         return
-    if hasattr(config, "workerinput"):
-        raise pytest.UsageError("--condbench-baseline does not go with -n: each worker would train all cells itself.")
     from condbench.errors import UserError
     from condbench.gate.baseline import read_baseline
 

@@ -32,6 +32,13 @@ def test_wrong_usage(condbench, arguments: tuple[str, ...], says: str) -> None:
     assert list(condbench.cwd.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--junit", "--markdown"])
+def test_a_folder_is_no_report(condbench, option: str) -> None:
+    """It is said at once, and not after hours of training."""
+    condbench("check", "--baseline", "b.json", option, ".", code=2)
+    assert "is a directory" in condbench.err
+
+
 def test_two_files_of_pytest_benchmark(condbench, tmp_path: Path) -> None:
     for name, median in (("a", 1.0), ("b", 2.0)):
         stats = {"median": median, "iqr": 0.01, "rounds": 10}
