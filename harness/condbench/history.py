@@ -100,7 +100,7 @@ def trends(runs: Sequence[Run], wanted: Sequence[str] = ()) -> list[Trend]:
     for name in wanted:
         if name not in measured:
             raise unknown("metric with a good direction", name, measured)
-    names = wanted or _KEY_METRICS
+    names = dict.fromkeys(wanted) or _KEY_METRICS  # one that is named twice would be two series of the family
     found = [one for line in lines.values() for name in names if (one := _series(line, name)) is not None]
     starts = change_points([one.scaled for one in found])
     return [one.trend(begins) for one, begins in zip(found, starts, strict=True)]

@@ -108,7 +108,7 @@ def test_the_command(make_run: Make, folder: Path, condbench) -> None:
     assert "worse since nightly-06 (2025-03-07)" in table
     (trend,) = json.loads(condbench("history", "runs", "-m", "fid", "--json"))
     assert len(trend["points"]) == 12 and trend["changes"][0]["run"] == "nightly-06"
-    both = json.loads(condbench("history", "runs", "-m", "fid,label_accuracy", "--json"))
+    both = json.loads(condbench("history", "runs", "-m", "fid,label_accuracy,fid", "--json"))
     assert [trend["metric"] for trend in both] == ["fid", "label_accuracy"]
     condbench("history", "runs", "-m", "fidd", code=2)
     assert "did you mean 'fid'?" in condbench.err

@@ -39,7 +39,8 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
     seconds = parse_duration(within)
     before, now = source(base, Path()), source(head, Path())
     chosen = changed(load_suite(suite or _SUITE), {"seeds": 1, "track": "same-backbone"})
-    cells = plan(chosen, installed(), data_root)
+    registry = installed()
+    cells = plan(chosen, registry, data_root)
     planned = [cell for cell in cells if not cell.skip]
     if not planned:
         raise UserError(f"all cells of the suite '{chosen.name}' are skipped: name one whose pairs fit.")
@@ -49,7 +50,8 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
         sides.append(environment(name, what))
     subjects: list[Subject] = [StartUp("--help"), StartUp("list")]
     subjects += [CellSpeed(cell, chosen, data_root) for cell in planned]
-    notes = [
+    notes = [f"nothing of the plugin {one} is measured, since it is broken: {one.error}" for one in registry.broken]
+    notes += [
         f"{cell.name.rpartition('.')[0]} is skipped, and so not measured: {cell.skip}" for cell in cells if cell.skip
     ]
     findings = interleave(subjects, *sides, seconds=seconds, say=_say, note=notes.append)

@@ -12,6 +12,7 @@ from condbench.gate.outcome import Finding
 from condbench.gate.speed import environment, rounds
 from condbench.gate.speed.sides import Side
 from condbench.gate.speed.subjects import Subject
+from condbench.registry import Registry
 
 
 @pytest.mark.parametrize(
@@ -51,17 +52,26 @@ def test_two_files_of_pytest_benchmark(condbench, tmp_path: Path) -> None:
     assert "record a new baseline" not in condbench.out
 
 
-def test_a_cell_that_is_skipped_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Head decides what fits: a pair that it no longer has would be missed by nobody."""
+class Wreck:
+    error = "ImportError at import"
+
+    def __str__(self) -> str:
+        return "condbench-mine 1.0"
+
+
+def test_what_is_not_measured_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head decides what there is: a pair, or a whole plugin, that it no longer has would be missed by nobody."""
 
     def interleave(subjects: list[Subject], base: Side, head: Side, **how: object) -> list[Finding]:
         return [Finding(subject.name, "", "pass", "rounds") for subject in subjects]
 
     monkeypatch.setattr(environment, "environment", lambda name, source: Side(name, "python", {}))
     monkeypatch.setattr(rounds, "interleave", interleave)
+    monkeypatch.setattr(Registry, "broken", [Wreck()])
     suite = tmp_path / "s.toml"
     suite.write_text('name = "s"\nbackbones = ["vae"]\nconditioners = ["film", "projection"]\nbudget = "samples=1"\n')
     outcome = check_speed(str(tmp_path), str(tmp_path), str(suite), None, "1m")
     assert "mnist10k.vae.film" in [finding.cell for finding in outcome.findings]
-    (note,) = outcome.notes
-    assert note.startswith("mnist10k.vae.projection is skipped, and so not measured: projection needs")
+    broken, skipped = outcome.notes
+    assert broken == "nothing of the plugin condbench-mine 1.0 is measured, since it is broken: ImportError at import"
+    assert skipped.startswith("mnist10k.vae.projection is skipped, and so not measured: projection needs")
