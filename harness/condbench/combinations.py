@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from condbench.results import CellResult, MetricRow, PlannedCell, labels
+from condbench.results import Cell, CellResult, MetricRow, PlannedCell, labels
 from condbench.specs import Better
 from condbench.statistics import Interval, Scale, over_seeds, scale_of
 from condbench.store import Run
@@ -83,6 +83,11 @@ class Metric:
         return scale_of(self.name, self.unit)
 
 
+def identity_of(cell: Cell) -> Identity:
+    """What makes a cell's combination a row of its own: all but its budget and its seed."""
+    return cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity
+
+
 def combinations(run: Run) -> dict[Identity, Combination]:
     """A run's combinations by what they are, in the plan's order; those without a result that ended ok have none."""
     cells = [planned.cell for planned in run.plan]
@@ -91,10 +96,7 @@ def combinations(run: Run) -> dict[Identity, Combination]:
     )
     grouped: dict[Identity, list[PlannedCell]] = {}
     for planned in run.plan:
-        cell = planned.cell
-        grouped.setdefault((cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity), []).append(
-            planned
-        )
+        grouped.setdefault(identity_of(planned.cell), []).append(planned)
     found: dict[Identity, Combination] = {}
     for (d, b, c), group in grouped.items():
         results = tuple(r for planned in group if (r := run.result(planned.name)) is not None and r.state == "ok")

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from condbench.combinations import Identity
+from condbench.combinations import Identity, identity_of
 from condbench.gate import digests
 from condbench.gate.baseline import Baseline, BaselineCell, GatedMetric, gated, round_value
 from condbench.gate.comparability import obstacle
 from condbench.gate.decision import FIRST, Decision, Errors, Evidence, decide
 from condbench.gate.outcome import Finding, Result, Stage
-from condbench.results import CellResult, PlannedCell
+from condbench.results import CellResult
 from condbench.statistics import over_seeds, scale_of
 from condbench.statistics.scales import from_scale, to_scale
 from condbench.store import Run
@@ -47,8 +47,8 @@ def heads(run: Run) -> dict[Identity, Head]:
     """The results of a run by combination; those that have none yet are left out."""
     found: dict[Identity, list[CellResult]] = {}
     for result in run.results():
-        found.setdefault(_identity(result), []).append(result)
-    seeds = Counter(_identity(planned) for planned in run.plan)
+        found.setdefault(identity_of(result.provenance.cell), []).append(result)
+    seeds = Counter(identity_of(planned.cell) for planned in run.plan)
     return {
         identity: Head(run, tuple(results), missing=seeds[identity] - len(results))
         for identity, results in found.items()
@@ -201,11 +201,6 @@ def same_samples(cell: BaselineCell, metric: str, head: Head) -> str:
             return ""
     count = len(head.results)
     return f"{count} seed{'' if count == 1 else 's'}, to the bit"
-
-
-def _identity(of: CellResult | PlannedCell) -> Identity:
-    cell = of.provenance.cell
-    return cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity
 
 
 def _noise(share: float, n: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from condbench.combinations import Identity
+from condbench.combinations import Identity, identity_of
 from condbench.errors import NotComparable, UserError
 from condbench.gate.baseline import Baseline, BaselineCell
 from condbench.gate.comparability import changed, obstacle
@@ -14,7 +14,7 @@ from condbench.gate.outcome import Finding, Result, Stage
 from condbench.matrix import plan, replan
 from condbench.probing import Prober
 from condbench.registry import Registry
-from condbench.results import PlannedCell, Provenance
+from condbench.results import PlannedCell
 from condbench.statistics import over_seeds, scale_of
 from condbench.suite import Checkpoints, GuidanceSweep, Redraws, Suite
 from condbench.suite import changed as changed_suite
@@ -73,7 +73,7 @@ def plan_suite(baseline: Baseline, suite: Suite, registry: Registry, data_root: 
             "redraws": Redraws(),
         },
     )
-    of_suite = {_identity(one.provenance): one for one in _sized(plan(seed_by_seed, registry, data_root), registry)}
+    of_suite = {identity_of(one.cell): one for one in _sized(plan(seed_by_seed, registry, data_root), registry)}
     planned = Planned(baseline)
     planned.notes = (*unknown(baseline, of_suite), *_left_out(baseline, of_suite))
     for cell in baseline.cells:
@@ -123,11 +123,6 @@ def _finding(baseline: Baseline, cell: BaselineCell, metric: str, result: Result
 
 def _names(baseline: Baseline) -> list[str]:
     return [metric.name for metric in baseline.metrics]
-
-
-def _identity(provenance: Provenance) -> Identity:
-    cell = provenance.cell
-    return cell.dataset.identity, cell.backbone.identity, cell.conditioner.identity
 
 
 def unknown(baseline: Baseline, new: Mapping[Identity, object]) -> tuple[str, ...]:
