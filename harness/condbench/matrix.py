@@ -73,6 +73,8 @@ def plan(suite: Suite, registry: Registry, data_root: Path | None, *, need_data:
 def replan(cell: Cell, settings: Settings, registry: Registry, data_root: Path | None) -> PlannedCell:
     """A cell as it would be planned here and now: the options that were asked for once, today's defaults for all else.
 
+    What was asked for stays part of its name where it is the default by now: it is still the same row.
+
     Raises:
         UserError: for a plugin or an option that is not there any more.
     """
@@ -81,18 +83,18 @@ def replan(cell: Cell, settings: Settings, registry: Registry, data_root: Path |
         ("backbone", cell.backbone, registry.backbones),
         ("conditioner", cell.conditioner, registry.conditioners),
     ]
-    now = cell.model_copy(
-        update={
-            kind: choose(Request(f"{choice.distribution}:{choice.name}", _as_written(choice)), catalogue)[1]
-            for kind, choice, catalogue in catalogues
-        }
-    )
+    now = cell.model_copy(update={kind: _again(choice, catalogue) for kind, choice, catalogue in catalogues})
     return PlannedCell(
         name=_cell_name(now, registry),
         skip=why_skipped(now, registry),
         data_root=None if data_root is None else str(data_root.resolve()),
         provenance=current_provenance(now, settings, registry, data_root),
     )
+
+
+def _again(choice: Choice, catalogue: Catalogue[Any]) -> Choice:
+    _, now = choose(Request(f"{choice.distribution}:{choice.name}", _as_written(choice)), catalogue)
+    return now.model_copy(update={"changed": choice.changed})
 
 
 def _as_written(choice: Choice) -> dict[str, str]:

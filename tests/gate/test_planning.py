@@ -33,6 +33,17 @@ def test_a_default_of_then_is_one_of_today() -> None:
     assert again.cell.backbone == backbone
 
 
+def test_what_was_asked_for_may_be_the_default_by_now() -> None:
+    """By another name, or another identity, its results would not be found: "there is no result of this cell"."""
+    registry = installed()
+    (cell,) = plan(Suite(name="s", budget="flops=1e9", backbones=["flow"], conditioners=["film"]), registry, None)
+    backbone = cell.cell.backbone
+    asked = backbone.model_copy(update={"changed": {"steps": backbone.options["steps"]}})
+    again = replan(cell.cell.model_copy(update={"backbone": asked}), cell.provenance.settings, registry, None)
+    assert again.cell.backbone == asked
+    assert again.name != cell.name, "which is that of the cell without options, and may be in the plan as well"
+
+
 def test_what_only_one_of_suite_and_baseline_has_is_said(make_run: Make, tmp_path: Path) -> None:
     """A cell that was dropped from the suite would be missed by nobody."""
     baseline = baseline_of(run_of(make_run, tmp_path / "run"), tmp_path / "b.json")
