@@ -89,6 +89,12 @@ def test_what_is_no_source_is_explained(project: Path, text: str) -> None:
         source(text, project)
 
 
+def test_what_git_has_to_say_is_told(tmp_path: Path) -> None:
+    """E.g. that a job's container belongs to somebody else than its clone."""
+    with pytest.raises(UserError, match=r"neither a git revision of .* \(fatal: not a git repository"):
+        source("main", tmp_path)
+
+
 def test_a_requirement_has_a_version(project: Path) -> None:
     assert source("condbench==0.1.0", project).place == "condbench==0.1.0"
 

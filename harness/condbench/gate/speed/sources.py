@@ -63,25 +63,27 @@ def source(text: str, project: Path) -> Source:
         return Source(text, _digest_of_folder(path), str(path.resolve()))
     if path.is_file():
         return Source(text, hashlib.sha256(path.read_bytes()).hexdigest(), str(path.resolve()))
-    if commit := _commit(text, project):
+    commit, said = _commit(text, project)
+    if commit:
         return Source(f"{text} ({commit[:10]})", commit, str(project.resolve()), commit)
     if _PINNED.fullmatch(text):
         return Source(text, hashlib.sha256(text.encode()).hexdigest(), text)
     raise UserError(
-        f"'{text}' is neither a git revision of '{project}' nor a file, a folder or a requirement with its version: "
-        "write e.g. origin/main, dist/mine-1.0-py3-none-any.whl or condbench==0.1.0 (a shallow clone has few "
-        "revisions: fetch all)."
+        f"'{text}' is neither a git revision of '{project}'{f' ({said})' if said else ''} nor a file, a folder or a "
+        "requirement with its version: write e.g. origin/main, dist/mine-1.0-py3-none-any.whl or condbench==0.1.0 (a "
+        "shallow clone has few revisions: fetch all)."
     )
 
 
-def _commit(text: str, project: Path) -> str:
-    """The commit that a revision means; empty if there is none."""
+def _commit(text: str, project: Path) -> tuple[str, str]:
+    """The commit that a revision means, empty if there is none; and what git has to say besides, e.g. of the owner."""
     command = ["git", "-C", str(project), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, env=os.environ | _NO_PROMPT)
-    except FileNotFoundError:  # no git here
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+    except FileNotFoundError:
+        return "", "git is not installed"
+    said = (answer.stderr.strip().splitlines() or [""])[0]
+    return (answer.stdout.strip(), "") if answer.returncode == 0 else ("", said)
 
 
 def _digest_of_folder(folder: Path) -> str:
