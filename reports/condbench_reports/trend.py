@@ -64,14 +64,14 @@ def _shift(change: Change, trend: Trend) -> Shift:
 
 def _path(trend: Trend) -> list[Point]:
     """The values in the order of time; hollow where a new level begins."""
-    begins = {change.run for change in trend.changes}
+    begins = {(change.run, change.created) for change in trend.changes}  # runs of a name lie in different folders
     return [
         Point(
             number,
             point.value,
             point.run,
             f"{point.run}: {formats.number(point.value, trend.unit)}",
-            point.run in begins,
+            (point.run, point.created) in begins,
         )
         for number, point in enumerate(trend.points, 1)
     ]

@@ -83,7 +83,9 @@ def test_what_cannot_be_built_leaves_nothing(project: Path, tmp_path: Path) -> N
     assert [path for path in (tmp_path / "cache" / "environments").iterdir() if path.is_dir()] == []
 
 
-@pytest.mark.parametrize("text", ["nowhere", "--upload-pack=x", "condbench", "condbench>=1", "tiny==1.*"])
+@pytest.mark.parametrize(
+    "text", ["nowhere", "--upload-pack=x", "condbench", "condbench>=1", "tiny==1.*", "tiny @ git+https://a.org/b@main"]
+)
 def test_what_is_no_source_is_explained(project: Path, text: str) -> None:
     with pytest.raises(UserError, match="neither a git revision"):
         source(text, project)

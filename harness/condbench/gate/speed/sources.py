@@ -14,7 +14,9 @@ from tempfile import TemporaryDirectory
 
 from condbench.errors import UserError
 
-_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*(==\s*[^\s*,;]+|@\s*\S+)")
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[^\]]*\])?\s*==\s*[^\s*,;]+")
+"""A name with a version, whose content stays; what lies at an address may change, and environments are kept."""
+
 _NO_PROMPT = {"GIT_TERMINAL_PROMPT": "0"}
 
 
