@@ -23,11 +23,12 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
         within: the time for measuring, e.g. 30m.
 
     Raises:
-        UserError: if a side cannot be built, or there is nothing to measure.
+        UserError: if a side is not to be found, or there is nothing to measure.
+        NotComparable: if a side cannot be built, or base has none of the cells.
     """
     from condbench.allotment import parse_duration
     from condbench.cli.installed import installed
-    from condbench.errors import UserError
+    from condbench.errors import NotComparable, UserError
     from condbench.gate.outcome import Outcome
     from condbench.gate.speed.environment import environment
     from condbench.gate.speed.rounds import interleave
@@ -55,6 +56,11 @@ def check_speed(base: str, head: str, suite: str | None, data_root: Path | None,
         f"{cell.name.rpartition('.')[0]} is skipped, and so not measured: {cell.skip}" for cell in cells if cell.skip
     ]
     findings = interleave(subjects, *sides, seconds=seconds, say=_say, note=notes.append)
+    if {cell.name.rpartition(".")[0] for cell in planned}.isdisjoint(finding.cell for finding in findings):
+        raise NotComparable(
+            f"the base '{before.label}' has none of the cells of the suite '{chosen.name}' ({notes[-1]}): name a suite "
+            "or a base, so that both sides have some."
+        )
     return Outcome(before.label, f"head {now.label}", tuple(findings), notes=tuple(notes))
 
 

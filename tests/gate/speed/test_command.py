@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from condbench.cli.speed import check_speed
+from condbench.errors import NotComparable
 from condbench.gate.outcome import Finding
 from condbench.gate.speed import environment, rounds
 from condbench.gate.speed.sides import Side
@@ -50,6 +52,20 @@ def test_two_files_of_pytest_benchmark(condbench, tmp_path: Path) -> None:
     assert "test_it" in (tmp_path / "x.xml").read_text()
     condbench("check", "--benchmarks", "b.json", "a.json")
     assert "record a new baseline" not in condbench.out
+
+
+def test_a_base_that_has_no_cell_is_not_comparable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them would be new, start-up alone would be measured, and that passes."""
+
+    def interleave(subjects: list[Subject], base: Side, head: Side, **how: Any) -> list[Finding]:
+        for subject in subjects[2:]:
+            how["note"](f"{subject.name} is new, and so not checked: base has none (unknown encoder 'table')")
+        return [Finding(subject.name, "start_up", "pass", "rounds") for subject in subjects[:2]]
+
+    monkeypatch.setattr(environment, "environment", lambda name, source: Side(name, "python", {}))
+    monkeypatch.setattr(rounds, "interleave", interleave)
+    with pytest.raises(NotComparable, match=r"has none of the cells of the suite 'speed' \(.*unknown encoder 'table'"):
+        check_speed(str(tmp_path), str(tmp_path), None, None, "1m")
 
 
 class Wreck:
