@@ -91,6 +91,18 @@ def test_what_is_no_source_is_explained(project: Path, text: str) -> None:
         source(text, project)
 
 
+def test_an_edit_is_noticed_where_git_does_not_look(project: Path, tmp_path: Path) -> None:
+    """Or the environment of before the edit would be measured: of a folder that git ignores, or knows nothing of."""
+    (project / ".gitignore").write_text("copy/\n")
+    for folder in (project / "copy", tmp_path / "elsewhere"):
+        folder.mkdir()
+        (folder / "tiny.py").write_text("value = 1\n")
+        before = source(str(folder), project).digest
+        assert source(str(folder), project).digest == before
+        (folder / "tiny.py").write_text("value = 2\n")
+        assert source(str(folder), project).digest != before
+
+
 def test_what_git_has_to_say_is_told(tmp_path: Path) -> None:
     """E.g. that a job's container belongs to somebody else than its clone."""
     with pytest.raises(UserError, match=r"neither a git revision of .* \(fatal: not a git repository"):

@@ -89,14 +89,14 @@ def _commit(text: str, project: Path) -> tuple[str, str]:
 
 
 def _digest_of_folder(folder: Path) -> str:
-    """Of all files that git does not ignore, or of all files where git knows nothing of the folder."""
+    """Of all files that git does not ignore, or of all files where git knows nothing of the folder, or ignores it."""
     command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True)
-        names = answer.stdout.split("\0") if answer.returncode == 0 else None
+        names = answer.stdout.split("\0") if answer.returncode == 0 else []
     except FileNotFoundError:
-        names = None
-    files = (folder / name for name in names if name) if names is not None else folder.rglob("*")
+        names = []
+    files = [folder / name for name in names if name] or folder.rglob("*")
     whole = hashlib.sha256(str(folder.resolve()).encode())
     for file in sorted(files):
         if file.is_file():
