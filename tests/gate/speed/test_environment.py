@@ -75,6 +75,16 @@ def test_a_revision_and_the_working_tree(project: Path, tmp_path: Path) -> None:
     assert source(str(project), project).digest != source("HEAD~1", project).digest
 
 
+def test_no_other_code_comes_before_a_sides_own(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what a variable names nor what lies in the current directory, which is head's in every job."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "tiny.py").write_text("value = 'another'\n")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    monkeypatch.chdir(other)
+    assert value(environment("base", source("HEAD", project))) == "2"
+
+
 def test_what_cannot_be_built_leaves_nothing(project: Path, tmp_path: Path) -> None:
     (project / "tiny.py").write_text("broken\n")
     with pytest.raises(NotComparable, match="cannot be built, pip install failed") as error:
