@@ -29,9 +29,13 @@ def _cpu_info() -> dict[str, str]:
 
 
 def processor(device: str = "cpu") -> str:
-    """The name of the processor, or of the GPU that ``device`` is."""
+    """The name of the processor, or of the GPU that ``device`` is.
+
+    Raises:
+        UserError: if there is no such GPU, e.g. for a baseline or a run that was made with one.
+    """
     if device != "cpu":
-        return gpus()[_index(device)].name
+        return gpus()[_index(choose_device(device))].name
     return _cpu_info().get("model name") or platform.processor() or platform.machine()
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from condbench import machine
 from condbench.gate.baseline import read_baseline
-from condbench.gate.planning import plan_suite
+from condbench.gate.planning import plan_cells, plan_suite
 from condbench.matrix import plan, replan
 from condbench.registry import installed
 from condbench.suite import Suite, changed, load_suite
@@ -53,6 +56,18 @@ def test_what_only_one_of_suite_and_baseline_has_is_said(make_run: Make, tmp_pat
         "2 cells are not in the baseline, and so not checked",
         "2 cells of the baseline are not in the suite, and so not checked: mnist10k.flow.concat, mnist10k.gan.concat",
     )
+
+
+def test_a_gpus_baseline_is_not_comparable_where_there_is_none(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline = baseline_of(run_of(make_run, tmp_path / "run"), tmp_path / "b.json")
+    settings = baseline.settings.model_copy(update={"device": "cuda"})
+    monkeypatch.setattr(machine, "gpus", list)
+    planned = plan_cells(baseline.model_copy(update={"settings": settings}), installed(), None)
+    assert len(planned.findings) == 8 and not planned.todo
+    for finding in planned.findings:
+        assert finding.result == "not comparable" and finding.why.startswith("the device 'cuda' is not there")
 
 
 def test_the_committed_baseline_is_that_of_its_suite() -> None:
