@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from condbench.errors import UserError
 from condbench.gate.baseline import GatedMetric
 from condbench.gate.decision import Errors, decide
 from condbench.gate.judging import Trial, heads, judge
@@ -102,6 +103,13 @@ def test_the_same_values_of_other_samples_are_not_the_same(
     baseline = baseline_of(base, tmp_path / "b.json")
     found = judge(baseline, heads(head), baseline.cells).findings(Errors())
     assert {(one.result, one.stage) for one in found} == {("pass", stage)}
+
+
+def test_samples_that_were_damaged_are_a_sentence(make_run: Make, tmp_path: Path) -> None:
+    run = run_of(make_run, tmp_path / "run")
+    (run.cell_path(f"{WORSE}.s0") / "samples.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(UserError, match=r"samples.npz' is damaged \(.*\): restore it, or delete it"):
+        baseline_of(run, tmp_path / "b.json")
 
 
 def test_what_is_skipped_now_is_not_comparable(make_run: Make, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from condbench.errors import UserError
 from condbench.store import Run
 
 _DIGITS = 16  # of a sha256: enough to tell two files apart, and short in a diff
@@ -31,12 +32,22 @@ def of_arrays(*arrays: NDArray[np.generic]) -> str:
 
 
 def of_samples(run: Run, cell: str) -> str:
-    """The digest of a cell's samples and their labels; empty where they were not kept."""
+    """The digest of a cell's samples and their labels; empty where they were not kept.
+
+    Raises:
+        UserError: if their file is damaged, e.g. where a run was copied.
+    """
     path = run.cell_path(cell) / "samples.npz"
     if not path.is_file():
         return ""
-    with np.load(path, allow_pickle=False) as arrays:
-        return of_arrays(*(arrays[name] for name in sorted(arrays.files)))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return of_arrays(*(arrays[name] for name in sorted(arrays.files)))
+    except Exception as error:  # numpy and zipfile raise about whatever there is
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"'{path}' is damaged ({reason}): restore it, or delete it, so that the cell is judged by its values only."
+        ) from None
 
 
 def of_weights(run: Run, cell: str) -> str:
