@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from condbench.errors import NotComparable, UserError
-from condbench.gate.speed.environment import _key, environment
+from condbench.gate.speed.environment import _forget, _key, environment
 from condbench.gate.speed.sides import Side
 from condbench.gate.speed.sources import source
 
@@ -73,6 +74,17 @@ def test_a_revision_and_the_working_tree(project: Path, tmp_path: Path) -> None:
     assert again == base and len(list((tmp_path / "cache" / "environments").glob("*/.complete"))) == 2
     (project / "tiny.py").write_text("value = 4\n")
     assert source(str(project), project).digest != source("HEAD~1", project).digest
+
+
+def test_what_was_not_used_for_a_month_is_forgotten(project: Path) -> None:
+    """And what is used, is not."""
+    folder = Path(environment("base", source("HEAD", project)).python).parents[1]
+    os.utime(folder / ".complete", (0, 0))
+    environment("base", source("HEAD", project))
+    assert folder.exists()
+    os.utime(folder / ".complete", (0, 0))
+    _forget(folder.parent)
+    assert not folder.exists()
 
 
 def test_no_other_code_comes_before_a_sides_own(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

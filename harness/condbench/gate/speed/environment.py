@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from condbench.errors import NotComparable
 from condbench.gate.speed.sides import Side
 from condbench.gate.speed.sources import Source
 
-_COMPLETE = ".complete"
+_COMPLETE = ".complete"  # its time is that of the last use
+_KEPT_SECONDS = 30 * 24 * 3600.0
 _EPOCH = "315532800"  # 1980: what goes into a wheel depends on its content only
 
 
@@ -43,11 +45,29 @@ def environment(name: str, source: Source) -> Side:
             try:
                 with source.checked_out() as place:
                     _build(name, source, place, folder, python, lower)
-                (folder / _COMPLETE).touch()
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
+        (folder / _COMPLETE).touch()
+    _forget(folder.parent)
     return Side(name, str(python), clean_environment())
+
+
+def _forget(environments: Path) -> None:
+    """Remove those that were not used for a month: every edit of a working tree makes another."""
+    for complete in environments.glob(f"*/{_COMPLETE}"):
+        if _is_old(complete):
+            with FileLock(complete.parent.with_suffix(".lock")):
+                if _is_old(complete):  # another process may have taken it up, or removed it, just now
+                    complete.unlink()  # first, so that what is left of a killed removal is built anew
+                    shutil.rmtree(complete.parent, ignore_errors=True)
+
+
+def _is_old(complete: Path) -> bool:
+    try:
+        return time.time() - complete.stat().st_mtime > _KEPT_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def clean_environment() -> dict[str, str]:
