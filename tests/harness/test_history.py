@@ -162,6 +162,13 @@ def test_the_latest_changes_come_first(make_run: Make, monkeypatch: pytest.Monke
     assert found is not None and [shift.run for shift in found.shifts] == ["run-7", "run-5", "run-3"]
 
 
+def test_runs_of_one_name_in_several_folders_are_told_apart() -> None:
+    points = tuple(Point("run", f"2025-03-0{day}T12:00:00", 1.0, 1) for day in (1, 2, 3))
+    change = Change("run", points[1].created, 1.0, 2.0, True)
+    drawn = section._path(Trend("cell", "fid", "", "lower", points, (change,), ()))
+    assert [point.hollow for point in drawn] == [False, True, False]
+
+
 def test_a_damaged_history_is_explained(make_run: Make, condbench) -> None:
     line = planned()
     run = make_run([line], [result(line, rows(1.0, 0.9, 100.0))])
