@@ -23,7 +23,7 @@ from condbench.results import PlannedCell, Settings
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _LEAST_STEPS = 20  # of training; with fewer nothing is learned, and rates are not those of the first steps
-_PATIENCE = 3.0  # times its forecast, before a cell is given up
+_PATIENCE = 3.0  # times the longest forecast, before a cell is given up
 _REPORT_SECONDS, _REPORT_SECONDS_PER_CELL = 2.0, 0.03
 
 
@@ -200,16 +200,19 @@ def _round_down(flops: float) -> float:
 
 
 def apply(plan: Sequence[PlannedCell], shares: Sequence[Share]) -> list[PlannedCell]:
-    """The plan with every cell's budget and forecast; no cell is cut short by a limit that was meant for less."""
+    """The plan with every cell's budget and forecast; no cell is cut short by a limit that was meant for less.
+
+    The limit is one for all: a run's cells have the same settings, or no baseline could be recorded of them.
+    """
     budget = Budget(flops=shares[0].flops)
     forecasts = {share.planned.name: share.seconds for share in shares}
+    patience = _PATIENCE * max(forecasts.values())
     allotted = []
     for planned in plan:
         cell = planned.cell.model_copy(update={"budget": budget})
-        forecast = forecasts.get(planned.name)
         settings = planned.provenance.settings
-        limit = max(settings.timeout_seconds, _PATIENCE * (forecast or 0.0))
-        settings = settings.model_copy(update={"timeout_seconds": limit})
+        settings = settings.model_copy(update={"timeout_seconds": max(settings.timeout_seconds, patience)})
         provenance = planned.provenance.model_copy(update={"cell": cell, "settings": settings})
+        forecast = forecasts.get(planned.name)
         allotted.append(planned.model_copy(update={"provenance": provenance, "forecast_seconds": forecast}))
     return allotted

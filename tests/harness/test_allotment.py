@@ -136,6 +136,24 @@ def test_the_plan_has_the_budget_and_the_forecast() -> None:
     assert {p.forecast_seconds for p in allotted if not p.skip} == {shares[0].seconds}
 
 
+def test_all_cells_have_one_limit_of_time_three_times_the_longest_forecast_and_no_less_than_the_suites() -> None:
+    """What is recorded as a baseline has one set of settings."""
+
+    class Uneven(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            self.scale = 60.0 if question.planned.cell.backbone.name == "gan" else 1.0
+            return super().ask(question)
+
+    def limits(prober: FakeProber, minutes: float) -> tuple[set[float], list[float]]:
+        shares = allot(measure_costs(PLAN, [prober], lambda what: None), PLAN, minutes * 60)  # type: ignore[arg-type]
+        forecasts = sorted(share.seconds for share in shares)
+        return {planned.provenance.settings.timeout_seconds for planned in apply(PLAN, shares)}, forecasts
+
+    found, forecasts = limits(Uneven(), 60)
+    assert found == {3 * forecasts[-1]} and forecasts[-1] > forecasts[0] + 50
+    assert limits(FakeProber(), 2)[0] == {planned.provenance.settings.timeout_seconds for planned in PLAN} == {120}
+
+
 def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
     class HalfBroken(FakeProber):
         def ask(self, question: Question) -> Probe:
