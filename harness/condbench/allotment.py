@@ -97,6 +97,11 @@ def measure_costs(
 
     with ThreadPoolExecutor(len(probers)) as pool:
         probes = dict(zip(pairs, pool.map(ask, pairs), strict=True))
+    for backbone, pair in list(measured_with.items()):
+        sound = [other for other in pairs if _backbone(pairs[other]) == backbone and not probes[other].error]
+        if probes[pair].error and sound:  # what cannot be built was not measured, but the others will be
+            measured_with[backbone] = sound[-1]
+            probes[sound[-1]] = ask(sound[-1])
     start_seconds = max(prober.start_seconds for prober in probers)
     costs = {}
     for planned in plan:

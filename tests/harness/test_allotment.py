@@ -173,6 +173,18 @@ def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
         allot(measure_costs(PLAN, [Broken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
 
 
+def test_what_measuring_takes_is_found_with_another_conditioner_where_the_first_cannot_be_built() -> None:
+    class WithoutFilm(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            broken = question.planned.cell.conditioner.name == "film"
+            return Probe(error="ValueError: no") if broken else super().ask(question)
+
+    shares = allot(measure_costs(PLAN, [WithoutFilm()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+    built = [share for share in shares if share.images]
+    assert [share.planned.cell.conditioner.name for share in built] == ["adain"] * 2
+    assert built[0].seconds == pytest.approx(life(built[0].flops))
+
+
 def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
     """As under the command line, where SIGPIPE is deadly."""
     before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
