@@ -46,13 +46,14 @@ def parse_duration(text: str) -> float:
 class Cost:
     """What a cell's life takes: ``fixed`` seconds and ``per_flop`` of its budget, for ``images_per_flop`` of training.
 
-    Below ``least_flops`` it would learn nothing.
+    Below ``least_flops`` it would learn nothing. ``error`` is why it will fail, where that was found out.
     """
 
     fixed: float
     per_flop: float
     images_per_flop: float
     least_flops: float
+    error: str
 
     def seconds(self, flops: float) -> float:
         """The length of a life with this budget."""
@@ -61,12 +62,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Share:
-    """What a cell gets: FLOPs, about how many images of training, and about how many seconds in all."""
+    """What a cell gets: FLOPs, about how many images of training, and about how many seconds in all.
+
+    ``error`` is why it will fail, where that was found out.
+    """
 
     planned: PlannedCell
     flops: float
     images: float
     seconds: float
+    error: str
 
 
 def measure_costs(
@@ -144,6 +149,7 @@ def _cost(probe: Probe, settings: Settings, start_seconds: float, measured: Prob
         per_flop=over_legs(lambda leg: leg.seconds_per_step),
         images_per_flop=over_legs(lambda leg: leg.images_per_step),
         least_flops=max((_LEAST_STEPS * leg.flops_per_step / leg.share for leg in probe.legs), default=0.0),
+        error=probe.error,
     )
 
 
@@ -184,7 +190,7 @@ def allot(
             enough = middle
     flops = _round_down(enough)
     return [
-        Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops))
+        Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops), cost.error)
         for planned in plan
         if (cost := costs.get(planned.name)) is not None
     ]

@@ -161,8 +161,8 @@ def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
             return Probe(error="ValueError: no") if broken else super().ask(question)
 
     shares = allot(measure_costs(PLAN, [HalfBroken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
-    assert {share.planned.name: share.images > 0 for share in shares} == {
-        p.name: p.cell.backbone.name == "vae" for p in PLAN if not p.skip
+    assert {share.planned.name: (share.images > 0, share.error) for share in shares} == {
+        p.name: (True, "") if p.cell.backbone.name == "vae" else (False, "ValueError: no") for p in PLAN if not p.skip
     }
 
     class Broken(FakeProber):

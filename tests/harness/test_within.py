@@ -100,4 +100,4 @@ def test_a_model_beyond_the_limit_of_memory_does_not_take_the_machine(condbench:
     arguments = ("-b", "flow[width=40000],vae", "-c", "none", "--within", "45s")
     condbench("run", "--suite", "smoke", *arguments, "--dry-run")
     (large,) = [line for line in condbench.err.splitlines() if line.startswith("mnist10k.flow")]
-    assert " 0 images" in large
+    assert " 0 images" in large and "will fail: " in large

@@ -80,6 +80,7 @@ def _announcement(shares: Sequence[Share], within_seconds: float, spent: float, 
     width = max(len(share.planned.name) for share in shares)
     lines = [
         f"{share.planned.name:{width}}  {share.flops:.2g} FLOPs  {share.images:>9,.0f} images  {share.seconds:>5.0f} s"
+        + (f"  will fail: {share.error}" if share.error else "")
         for share in shares
     ]
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
