@@ -54,6 +54,7 @@ def _print_cells(run: Run) -> None:
     alike = {_pair(one) for one in combinations(run).values() if len(_counts(one, "fid", "fid_floor")) == 1}
     fid = {pair: value for pair, value in fid.items() if pair in floor and pair in accuracy and pair in alike}
     names = list(dict.fromkeys(conditioner for _, conditioner in fid))
+    alone = len({one.dataset for one in combinations(run).values()}) == 1  # then no row needs to name the dataset
     print("| | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for backbone in dict.fromkeys(backbone for backbone, _ in fid):
@@ -63,7 +64,8 @@ def _print_cells(run: Run) -> None:
             key = backbone, name
             text = f"{fid[key] / floor[key]:.1f} / {accuracy[key]:.3f}" if key in fid else ""
             entries.append(f"**{text}**" if name == best else text)
-        print(f"| {backbone} | " + " | ".join(entries) + " |")
+        row = backbone.rpartition(" on ")[0] if alone else backbone
+        print(f"| {row} | " + " | ".join(entries) + " |")
     print()
 
 

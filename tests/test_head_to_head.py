@@ -47,7 +47,7 @@ def test_what_has_no_figure_or_no_interval_is_left_out_and_no_floor_of_another_c
         results.append(result(line, measured))
     out = head_to_head(make_run(lines, results).path).stdout
     for backbone, concat in (("flow", "42.3 / 0.900"), ("gan", ""), ("vae", "")):
-        assert f"| {backbone} on mnist10k | **14.1 / 0.900** | {concat} |" in out
+        assert f"| {backbone} | **14.1 / 0.900** | {concat} |" in out, "of one dataset, which no row names"
     assert "| concat | 3 | 3.00 | 0 | 1 | +0.000 | 0 | 1 |" in out, "the same everywhere, so without a spread"
 
 
