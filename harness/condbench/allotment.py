@@ -166,7 +166,11 @@ def allot(
     """
     rates = [cost.per_flop for cost in costs.values() if cost.per_flop]
     if not rates:
-        raise UserError("there is no cell to share the time out to: every combination is skipped or cannot be built.")
+        first = plan[0]
+        raise UserError(
+            f"there is no cell to share the time out to: none of {len(plan)} can be trained, e.g. {first.name} "
+            f"({first.skip or costs[first.name].error}): name other plugins with -b and -c, e.g. -b flow -c film."
+        )
 
     def whole(flops: float) -> float:
         return makespan((cost.seconds(flops) for cost in costs.values()), jobs)

@@ -169,8 +169,11 @@ def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
         def ask(self, question: Question) -> Probe:
             return Probe(error="ValueError: no")
 
-    with pytest.raises(UserError, match="no cell to share the time out to"):
+    with pytest.raises(UserError, match=r"no cell to share .*vae\.film\.s0 \(ValueError: no\).*-c film"):
         allot(measure_costs(PLAN, [Broken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+    skipped = [planned for planned in PLAN if planned.skip]
+    with pytest.raises(UserError, match=r"adain needs .*-c film"):
+        allot(measure_costs(skipped, [Broken()], lambda what: None), skipped, 600)  # type: ignore[arg-type]
 
 
 def test_what_measuring_takes_is_found_with_another_conditioner_where_the_first_cannot_be_built() -> None:
