@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -91,6 +93,22 @@ def test_what_cannot_be_built_stays_in_the_plan_to_fail_by_itself() -> None:
     sized = same_size(planned, installed(), Fake(), lambda what: None)  # type: ignore[arg-type]
     assert [p.name for p in sized] == [p.name for p in planned]
     assert not any(p.skip for p in sized)
+
+
+def test_widths_that_are_no_options_skip_the_cell_and_name_the_backbone() -> None:
+    planned = plan(
+        changed(load_suite("smoke"), {"backbones": ["stylegan"], "conditioners": ["film"]}), installed(), None
+    )
+
+    class Fake:
+        def ask(self, question: Question) -> Probe:
+            return Probe(parameters=10, flops_per_image=10)
+
+    for wrong in ("widht", "mixing"):
+        spec = replace(installed().backbones.get("stylegan").spec, sizes=("width", wrong))
+        registry = SimpleNamespace(backbones=SimpleNamespace(get=lambda name, spec=spec: SimpleNamespace(spec=spec)))
+        (sized,) = same_size(planned, registry, Fake(), lambda what: None)  # type: ignore[arg-type]
+        assert sized.skip == f"stylegan names widths that are no integer options of it (width, {wrong})"
 
 
 def _with_metrics(planned, metrics):
