@@ -130,7 +130,7 @@ Widths are solved so that parameters and FLOPs are those of the backbone alone, 
 
 ### Guidance
 
-At scale 1 the condition has no more than its own weight, as in all other tables.
+At scale 1 the condition has no more than its own weight, as in all other tables unless a cell's options say otherwise.
 
 | backbone | conditioner | fid at scale 1 (unguided) | fid at scale 2 |
 |---|---|---:|---:|
