@@ -50,7 +50,12 @@ def test_a_cells_measures(condbench: Condbench) -> None:
         "training_throughput", "sampling_throughput", "sampling_latency", "network_evaluations", "peak_memory",
         "flops_per_image", "model_flop_utilisation", "matrix_rate",
     }  # fmt: skip
-    assert rows["training_samples"]["value"] >= 800
+    spent = {name: rows[f"training_{name}"]["value"] for name in ("flops", "samples", "seconds")}
+    assert spent["samples"] >= 800
+    assert rows["flops_per_image"]["value"] == pytest.approx(spent["flops"] / spent["samples"])
+    assert rows["model_flop_utilisation"]["value"] == pytest.approx(
+        spent["flops"] / spent["seconds"] / rows["matrix_rate"]["value"]
+    )
     assert rows["fid"]["n"] == rows["fid_floor"]["n"] == 200
     assert rows["network_evaluations"]["value"] == 1, "a GAN samples in one evaluation"
     latency = rows["sampling_latency"]

@@ -23,7 +23,7 @@ from condbench.results import PlannedCell, Settings
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _LEAST_STEPS = 20  # of training; with fewer nothing is learned, and rates are not those of the first steps
-_PATIENCE = 3.0  # times its forecast, before a cell is given up
+_PATIENCE = 3.0  # times the longest forecast, before a cell is given up
 _REPORT_SECONDS, _REPORT_SECONDS_PER_CELL = 2.0, 0.03
 
 
@@ -46,13 +46,14 @@ def parse_duration(text: str) -> float:
 class Cost:
     """What a cell's life takes: ``fixed`` seconds and ``per_flop`` of its budget, for ``images_per_flop`` of training.
 
-    Below ``least_flops`` it would learn nothing.
+    Below ``least_flops`` it would learn nothing. ``error`` is why it will fail, where that was found out.
     """
 
     fixed: float
     per_flop: float
     images_per_flop: float
     least_flops: float
+    error: str
 
     def seconds(self, flops: float) -> float:
         """The length of a life with this budget."""
@@ -61,12 +62,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Share:
-    """What a cell gets: FLOPs, about how many images of training, and about how many seconds in all."""
+    """What a cell gets: FLOPs, about how many images of training, and about how many seconds in all.
+
+    ``error`` is why it will fail, where that was found out.
+    """
 
     planned: PlannedCell
     flops: float
     images: float
     seconds: float
+    error: str
 
 
 def measure_costs(
@@ -97,6 +102,11 @@ def measure_costs(
 
     with ThreadPoolExecutor(len(probers)) as pool:
         probes = dict(zip(pairs, pool.map(ask, pairs), strict=True))
+    for backbone, pair in list(measured_with.items()):
+        sound = [other for other in pairs if _backbone(pairs[other]) == backbone and not probes[other].error]
+        if probes[pair].error and sound:  # what cannot be built was not measured, but the others will be
+            measured_with[backbone] = sound[-1]
+            probes[sound[-1]] = ask(sound[-1])
     start_seconds = max(prober.start_seconds for prober in probers)
     costs = {}
     for planned in plan:
@@ -139,6 +149,7 @@ def _cost(probe: Probe, settings: Settings, start_seconds: float, measured: Prob
         per_flop=over_legs(lambda leg: leg.seconds_per_step),
         images_per_flop=over_legs(lambda leg: leg.images_per_step),
         least_flops=max((_LEAST_STEPS * leg.flops_per_step / leg.share for leg in probe.legs), default=0.0),
+        error=probe.error,
     )
 
 
@@ -155,7 +166,11 @@ def allot(
     """
     rates = [cost.per_flop for cost in costs.values() if cost.per_flop]
     if not rates:
-        raise UserError("there is no cell to share the time out to: every combination is skipped or cannot be built.")
+        first = plan[0]
+        raise UserError(
+            f"there is no cell to share the time out to: none of {len(plan)} can be trained, e.g. {first.name} "
+            f"({first.skip or costs[first.name].error}): name other plugins with -b and -c, e.g. -b flow -c film."
+        )
 
     def whole(flops: float) -> float:
         return makespan((cost.seconds(flops) for cost in costs.values()), jobs)
@@ -179,7 +194,7 @@ def allot(
             enough = middle
     flops = _round_down(enough)
     return [
-        Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops))
+        Share(planned, flops, flops * cost.images_per_flop, cost.seconds(flops), cost.error)
         for planned in plan
         if (cost := costs.get(planned.name)) is not None
     ]
@@ -200,16 +215,19 @@ def _round_down(flops: float) -> float:
 
 
 def apply(plan: Sequence[PlannedCell], shares: Sequence[Share]) -> list[PlannedCell]:
-    """The plan with every cell's budget and forecast; no cell is cut short by a limit that was meant for less."""
+    """The plan with every cell's budget and forecast; no cell is cut short by a limit that was meant for less.
+
+    The limit is one for all: a run's cells have the same settings, or no baseline could be recorded of them.
+    """
     budget = Budget(flops=shares[0].flops)
     forecasts = {share.planned.name: share.seconds for share in shares}
+    patience = _PATIENCE * max(forecasts.values())
     allotted = []
     for planned in plan:
         cell = planned.cell.model_copy(update={"budget": budget})
-        forecast = forecasts.get(planned.name)
         settings = planned.provenance.settings
-        limit = max(settings.timeout_seconds, _PATIENCE * (forecast or 0.0))
-        settings = settings.model_copy(update={"timeout_seconds": limit})
+        settings = settings.model_copy(update={"timeout_seconds": max(settings.timeout_seconds, patience)})
         provenance = planned.provenance.model_copy(update={"cell": cell, "settings": settings})
+        forecast = forecasts.get(planned.name)
         allotted.append(planned.model_copy(update={"provenance": provenance, "forecast_seconds": forecast}))
     return allotted

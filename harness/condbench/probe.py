@@ -131,8 +131,8 @@ class _Bench:
 def _limit_memory(allowed: int) -> None:
     """Let allocations beyond what a cell may have fail here, before they take the whole machine."""
     if sys.platform == "linux":  # where the limit covers what an allocator maps
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (allowed + _LIBRARIES_BYTES, hard))
+        soft, hard = allowed + _LIBRARIES_BYTES, resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def answer(question: Question, registry: Registry, datasets: dict[str, Dataset]) -> Probe:

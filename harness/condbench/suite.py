@@ -60,7 +60,7 @@ class Redraws(BaseModel):
 class Suite(BaseModel):
     """The keys of a suite's TOML file; ``["*"]`` selects all that is installed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""

@@ -69,8 +69,10 @@ def _as_large_as(target: Size, planned: PlannedCell, registry: Registry, prober:
 
     if entry.spec.options is None or not names:
         return skipped(f"{choice.name} names no widths that could be solved for (its spec's sizes)")
+    start = tuple(value for name in names if isinstance(value := choice.options.get(name), int))
+    if len(start) < len(names):
+        return skipped(f"{choice.name} names widths that are no integer options of it ({', '.join(names)})")
     model = options_model(entry, entry.spec.options)
-    start = tuple(int(str(choice.options[name])) for name in names)
 
     def with_widths(widths: Widths) -> PlannedCell | None:
         options = {**choice.options, **dict(zip(names, widths, strict=True))}

@@ -65,7 +65,7 @@ def condbench_register_backbones() -> Iterable[BackboneSpec]:
         name="diffusion",
         target=f"{package}.diffusion:build",
         options=f"{_OPTIONS}:DiffusionOptions",
-        summary="a denoiser at every noise level, sampled by an ODE solver",
+        summary="a denoiser at every noise level, sampled by a solver of a stochastic equation",
         offers=frozenset({"gates", "grid", "norms", "positions", "score"}),
         sizes=("width", "deep_width"),
         paper="Karras et al. 2022, arXiv:2206.00364",

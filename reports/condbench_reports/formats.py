@@ -16,7 +16,7 @@ _SI = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6))
 _BINARY = (("TiB", 2.0**40), ("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10))
 _TRACKS: dict[Track, tuple[str, str]] = {
     "same-backbone": ("same backbone", "conditioners add what they add"),
-    "same-size": ("same size", "widths solved so that parameters and FLOPs agree within 2 %"),
+    "same-size": ("same size", "widths solved for the backbone's own parameters and FLOPs, within 2 %"),
 }
 _BYTES = frozenset({"bytes", "byte", "B"})
 

@@ -22,7 +22,7 @@ _DEFINITIONS = {
     "Its table has percentiles at batch 1 and 64, as far as so many calls can tell them.",
     "training_energy": "Joules per training image of all processor packages, whatever else ran on them, where the "
     "machine tells (RAPL); memory and GPUs are not counted.",
-    "network_evaluations": "Evaluations, per sampled image, of the networks that see u.",
+    "network_evaluations": "Evaluations, per sampled image, of the networks that may see u.",
     "parameters": "Trainable parameters of everything that is trained, the conditioner's included.",
     "training_flops": "Floating point operations that training used, counted on real steps of every phase.",
     "flops_per_image": "Floating point operations per training image: forward, backward and optimizer of all phases of "

@@ -128,7 +128,10 @@ def _sizes(section: Section) -> Iterator[str]:
 
 
 def _guidance(sweep: Sweep) -> Iterator[str]:
-    yield "At scale 1 the condition has no more than its own weight, as in all other tables."
+    yield (
+        "At scale 1 the condition has no more than its own weight, as in all other tables unless a cell's options say "
+        "otherwise."
+    )
     for metric in sweep.metrics:
         yield ""
         rows = [

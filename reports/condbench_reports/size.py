@@ -39,7 +39,7 @@ def explanation(section: Section) -> Iterator[str]:
     if any(added(section, c, metric.name) for c in section.combinations for metric in section.size_metrics):
         yield f"Differences are from the cell with {_NOTHING} of the same backbone."
     if section.track == "same-size":
-        yield "Widths are solved so that parameters and FLOPs of a backbone's cells agree within 2 %."
+        yield "Widths are solved so that parameters and FLOPs are those of the backbone alone, within 2 %."
     for combination in section.combinations:
         if combination.conditioner == _ONE_PER_LABEL and combination.finished:
             models = len(combination.finished[0].labels)

@@ -136,6 +136,24 @@ def test_the_plan_has_the_budget_and_the_forecast() -> None:
     assert {p.forecast_seconds for p in allotted if not p.skip} == {shares[0].seconds}
 
 
+def test_all_cells_have_one_limit_of_time_three_times_the_longest_forecast_and_no_less_than_the_suites() -> None:
+    """What is recorded as a baseline has one set of settings."""
+
+    class Uneven(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            self.scale = 60.0 if question.planned.cell.backbone.name == "gan" else 1.0
+            return super().ask(question)
+
+    def limits(prober: FakeProber, minutes: float) -> tuple[set[float], list[float]]:
+        shares = allot(measure_costs(PLAN, [prober], lambda what: None), PLAN, minutes * 60)  # type: ignore[arg-type]
+        forecasts = sorted(share.seconds for share in shares)
+        return {planned.provenance.settings.timeout_seconds for planned in apply(PLAN, shares)}, forecasts
+
+    found, forecasts = limits(Uneven(), 60)
+    assert found == {3 * forecasts[-1]} and forecasts[-1] > forecasts[0] + 50
+    assert limits(FakeProber(), 2)[0] == {planned.provenance.settings.timeout_seconds for planned in PLAN} == {120}
+
+
 def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
     class HalfBroken(FakeProber):
         def ask(self, question: Question) -> Probe:
@@ -143,16 +161,31 @@ def test_a_combination_that_cannot_be_built_costs_the_others_nothing() -> None:
             return Probe(error="ValueError: no") if broken else super().ask(question)
 
     shares = allot(measure_costs(PLAN, [HalfBroken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
-    assert {share.planned.name: share.images > 0 for share in shares} == {
-        p.name: p.cell.backbone.name == "vae" for p in PLAN if not p.skip
+    assert {share.planned.name: (share.images > 0, share.error) for share in shares} == {
+        p.name: (True, "") if p.cell.backbone.name == "vae" else (False, "ValueError: no") for p in PLAN if not p.skip
     }
 
     class Broken(FakeProber):
         def ask(self, question: Question) -> Probe:
             return Probe(error="ValueError: no")
 
-    with pytest.raises(UserError, match="no cell to share the time out to"):
+    with pytest.raises(UserError, match=r"no cell to share .*vae\.film\.s0 \(ValueError: no\).*-c film"):
         allot(measure_costs(PLAN, [Broken()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+    skipped = [planned for planned in PLAN if planned.skip]
+    with pytest.raises(UserError, match=r"adain needs .*-c film"):
+        allot(measure_costs(skipped, [Broken()], lambda what: None), skipped, 600)  # type: ignore[arg-type]
+
+
+def test_what_measuring_takes_is_found_with_another_conditioner_where_the_first_cannot_be_built() -> None:
+    class WithoutFilm(FakeProber):
+        def ask(self, question: Question) -> Probe:
+            broken = question.planned.cell.conditioner.name == "film"
+            return Probe(error="ValueError: no") if broken else super().ask(question)
+
+    shares = allot(measure_costs(PLAN, [WithoutFilm()], lambda what: None), PLAN, 600)  # type: ignore[arg-type]
+    built = [share for share in shares if share.images]
+    assert [share.planned.cell.conditioner.name for share in built] == ["adain"] * 2
+    assert built[0].seconds == pytest.approx(life(built[0].flops))
 
 
 def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from condbench import probing
 from condbench.budget import Budget
 from condbench.cell import Life, _live_guarded
+from condbench.cli.planning import make_plan
 from condbench.matrix import plan
 from condbench.probing import Probe, Question
 from condbench.registry import installed
@@ -91,6 +96,42 @@ def test_what_cannot_be_built_stays_in_the_plan_to_fail_by_itself() -> None:
     sized = same_size(planned, installed(), Fake(), lambda what: None)  # type: ignore[arg-type]
     assert [p.name for p in sized] == [p.name for p in planned]
     assert not any(p.skip for p in sized)
+
+
+def test_widths_that_are_no_options_skip_the_cell_and_name_the_backbone() -> None:
+    planned = plan(
+        changed(load_suite("smoke"), {"backbones": ["stylegan"], "conditioners": ["film"]}), installed(), None
+    )
+
+    class Fake:
+        def ask(self, question: Question) -> Probe:
+            return Probe(parameters=10, flops_per_image=10)
+
+    for wrong in ("widht", "mixing"):
+        spec = replace(installed().backbones.get("stylegan").spec, sizes=("width", wrong))
+        registry = SimpleNamespace(backbones=SimpleNamespace(get=lambda name, spec=spec: SimpleNamespace(spec=spec)))
+        (sized,) = same_size(planned, registry, Fake(), lambda what: None)  # type: ignore[arg-type]
+        assert sized.skip == f"stylegan names widths that are no integer options of it (width, {wrong})"
+
+
+def test_nothing_is_left_of_the_line_that_says_what_is_solved_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Fake:
+        def __enter__(self) -> Fake:
+            return self
+
+        def __exit__(self, *exception: object) -> None:
+            pass
+
+        def ask(self, question: Question) -> Probe:
+            return Probe(parameters=10, flops_per_image=10)
+
+    monkeypatch.setattr(probing, "Prober", Fake)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    suite = changed(load_suite("smoke"), {"backbones": ["gan"], "conditioners": ["film"], "track": "same-size"})
+    make_plan(suite, installed(), None, within_seconds=None, started=0.0, jobs=1, need_data=True)
+    assert capsys.readouterr().err == "\r\x1b[Ksolving for the widths of gan x film\r\x1b[K"
 
 
 def _with_metrics(planned, metrics):

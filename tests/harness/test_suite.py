@@ -21,6 +21,8 @@ def test_quick_and_smoke_ship_and_load() -> None:
         ('name = "x"', "lacks the key 'budget'"),
         ('name = "x"\nbudget = "flops=1e9"\nseeds = 0', "seeds = 0 is not valid"),
         ('name = "x"\nbudget = "flops=x"', "no number"),
+        ('name = "x"\nbudget = "flops=1e9"\ntimeout_seconds = inf', "timeout_seconds = inf is not valid"),
+        ('name = "x"\nbudget = "flops=1e9"\nmemory_gib = inf', "memory_gib = inf is not valid"),
         ("name = x", "not valid TOML"),
     ],
 )

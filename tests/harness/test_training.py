@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from condbench.average import Average
 from condbench.batches import Batches, from_model_range, to_model_range
 from condbench.budget import Budget
-from condbench.conditioning import Condition
+from condbench.conditioning import Build, Condition
 from condbench.data import Split
 from condbench.errors import Diverged
 from condbench.flops import count_flops
 from condbench.model import Model
 from condbench.specs import Domain, Task
 from condbench.training import train
-from condbench_plugins.conditioners import film, label_sampling
+from condbench_plugins.conditioners import film, label_sampling, none
 from tests.toys import CLASSES, TASK, ConvNet, ToyModel, build_conv, make_encoder
 
 SPLIT = Split(
@@ -254,3 +254,23 @@ def test_conditions_are_dropped_at_the_rate() -> None:
     u = Condition.of(torch.zeros(20_000, dtype=torch.long)).drop(0.1, torch.Generator().manual_seed(0))
     dropped = 1 - u.kept.float().mean().item()
     assert math.isclose(dropped, 0.1, abs_tol=4 * math.sqrt(0.09 / 20_000))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_training_drops_the_share_that_it_is_told_whatever_the_conditioner(share: float) -> None:
+    """The same conditions of the same batches: label dropout is no part of what conditioners differ in."""
+    seen: dict[str, list[Tensor]] = {"film": [], "none": []}
+
+    def watched(name: str) -> Build:
+        class Watched(ToyModel):
+            def loss(self, phase: str, x: Tensor, u: Condition) -> Tensor:
+                seen[name].append(u.kept)
+                return super().loss(phase, x, u)
+
+        return lambda task, wrap: Watched(wrap(ConvNet()))
+
+    for name, conditioner in (("film", film.make(None)), ("none", none.make(None))):
+        trained(Budget(samples=800), model=conditioner.lift(watched(name), TASK, make_encoder), condition_dropout=share)
+    kept, of_none = (torch.cat(found) for found in seen.values())
+    assert torch.equal(kept, of_none)
+    assert 1 - kept.float().mean().item() == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 800))

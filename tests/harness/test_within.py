@@ -91,6 +91,8 @@ def test_one_trained_cell_is_sampled_at_every_scale_and_as_it_was_on_its_way(con
     condbench("sample", "run/cells/mnist10k.flow.film.s0", "--guidance", "2", "--count", "4", "--out", "two.png")
     condbench("sample", "run/cells/mnist10k.flow.none.s0", "--guidance", "2", "--out", "two.png", code=2)
     assert "cannot be guided" in condbench.err
+    condbench("sample", "run/cells/mnist10k.flow.film.s0", "--guidance", "nan", "--out", "three.png", code=2)
+    assert "samples are not finite" in condbench.err and not (condbench.cwd / "three.png").exists()
 
 
 def test_a_model_beyond_the_limit_of_memory_does_not_take_the_machine(condbench: Condbench) -> None:
@@ -98,4 +100,4 @@ def test_a_model_beyond_the_limit_of_memory_does_not_take_the_machine(condbench:
     arguments = ("-b", "flow[width=40000],vae", "-c", "none", "--within", "45s")
     condbench("run", "--suite", "smoke", *arguments, "--dry-run")
     (large,) = [line for line in condbench.err.splitlines() if line.startswith("mnist10k.flow")]
-    assert " 0 images" in large
+    assert " 0 images" in large and "will fail: " in large

@@ -230,7 +230,7 @@ def test_the_time_that_a_run_was_told_to_end_in_and_what_it_took_once_it_has_end
 def test_a_run_that_was_told_no_time_says_none_and_names_its_track(make_run: Make) -> None:
     conditions = dict(facts(make_run([planned(track="same-size")])).conditions)
     assert "Time" not in conditions and "Guidance" not in conditions
-    assert conditions["Track"] == "same size: widths solved so that parameters and FLOPs agree within 2 %"
+    assert conditions["Track"] == "same size: widths solved for the backbone's own parameters and FLOPs, within 2 %"
 
 
 def test_a_leaderboard_of_one_row_keeps_its_columns(make_run: Make) -> None:

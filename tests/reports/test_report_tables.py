@@ -108,12 +108,12 @@ def test_sizes_guidance_and_bounds_in_markdown(make_run: Make) -> None:
         ],
     )
     text = markdown.render(run)
-    assert "- Track: same size: widths solved so that parameters and FLOPs agree within 2 %\n" in text
+    assert "- Track: same size: widths solved for the backbone's own parameters and FLOPs, within 2 %\n" in text
     _, _, sizes = text.partition("### Size\n")
     assert sizes.startswith("""
 Differences are from the cell with none of the same backbone.
 
-Widths are solved so that parameters and FLOPs of a backbone's cells agree within 2 %.
+Widths are solved so that parameters and FLOPs are those of the backbone alone, within 2 %.
 
 | parameters | none | film |
 |---|---:|---:|
@@ -130,7 +130,7 @@ Widths are solved so that parameters and FLOPs of a backbone's cells agree withi
 
 ### Guidance
 
-At scale 1 the condition has no more than its own weight, as in all other tables.
+At scale 1 the condition has no more than its own weight, as in all other tables unless a cell's options say otherwise.
 
 | backbone | conditioner | fid at scale 1 (unguided) | fid at scale 2 |
 |---|---|---:|---:|

@@ -27,7 +27,7 @@ def print_matrices(results: Sequence[CellResult], console: Console) -> None:
             if (matrix := _matrix(group, metric)) is not None:
                 console.print(f"{name}: {matrix.heading}", highlight=False, markup=False)
                 _print_columns(matrix, matrix.backbones, console)
-    console.print(f"{_bold(results)}; - was skipped, ! did not end well.", highlight=False)
+    console.print(f"{_bold(results)}; - was skipped or not measured, ! did not end well.", highlight=False)
     console.print()
 
 
@@ -61,7 +61,7 @@ class _Matrix:
         return over_seeds_of(self.cells.get((conditioner, backbone), ()), self.metric)
 
     def text(self, conditioner: str, backbone: str) -> str:
-        """The value, above its interval over seeds; in one character, that it was skipped or did not end well."""
+        """The value, above its interval over seeds; or in one character that there is none, or no good end."""
         over = self.over(conditioner, backbone)
         if over is not None:
             if over.seeds == 1 or over.low is None or over.high is None:  # in a matrix brackets are over seeds

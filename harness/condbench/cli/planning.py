@@ -50,6 +50,7 @@ def make_plan(
     from condbench.tracks import same_size
 
     with ExitStack() as stack:
+        stack.callback(_wipe)
         probers = [stack.enter_context(Prober())]
         if sizing:
             planned = same_size(planned, registry, probers[0], _reporter("solving for the widths of"))
@@ -75,15 +76,21 @@ def _reporter(doing: str) -> Callable[[str], None]:
     return report
 
 
+def _wipe() -> None:
+    """Clear the line that a reporter has written, for whatever is said next."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 def _announcement(shares: Sequence[Share], within_seconds: float, spent: float, total: float) -> str:
     """What each cell gets, before anything is trained."""
     width = max(len(share.planned.name) for share in shares)
     lines = [
         f"{share.planned.name:{width}}  {share.flops:.2g} FLOPs  {share.images:>9,.0f} images  {share.seconds:>5.0f} s"
+        + (f"  will fail: {share.error}" if share.error else "")
         for share in shares
     ]
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    return clear + "\n".join(
+    return "\n".join(
         [
             *lines,
             f"{len(shares)} cells, {shares[0].flops:.2g} FLOPs each: about {_clock(total)} of "

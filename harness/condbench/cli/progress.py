@@ -21,10 +21,11 @@ _SHARES = {
     "build": (0.0, 0.1),
     "train": (0.1, 0.7),
     "sample": (0.8, 0.15),
-    "measure": (0.95, 0.05),
-    "guide": (0.95, 0.05),
 }
-"""Where each stage begins in a cell's bar, and how much of it it takes."""
+"""Where a stage begins in a cell's bar, and how much of it it takes."""
+
+_REST = (0.95, 0.05)
+"""The same of what follows: measuring, sampling again, and whatever an executor of another's calls a stage."""
 
 
 @contextmanager
@@ -123,7 +124,7 @@ class _Bars:
         self.cells[planned.name] = self.bars.add_task(planned.name, total=1.0, note="starting")
 
     def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
-        begin, share = _SHARES[stage]
+        begin, share = _SHARES.get(stage, _REST)
         self.count.reach(planned.name, begin + share * progress)
         self.bars.update(self.cells[planned.name], completed=begin + share * progress, note=stage)
         self.bars.update(self.whole, note=self._note())

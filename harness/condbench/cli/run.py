@@ -137,7 +137,8 @@ def run(
                     print(f"{one.planned.name} runs again: {one.why}", file=sys.stderr)
             reopen(target, again, jobs)
             print(_opening(target), file=sys.stderr)
-            print(_idle_cores(target, jobs), end="", file=sys.stderr)
+            gain = "ends sooner" if within is None else "trains longer"
+            print(_idle_cores(target, jobs, gain), end="", file=sys.stderr)
             with progress.observer(target) as observer:
                 warnings = execute(target, registry, observer, executor=executor, jobs=jobs)
     except KeyboardInterrupt:
@@ -161,8 +162,8 @@ def _opening(target: Run) -> str:
     )
 
 
-def _idle_cores(target: Run, jobs: int) -> str:
-    """What to do about cores that would be idle; empty if none are."""
+def _idle_cores(target: Run, jobs: int, gain: str) -> str:
+    """What to do about cores that would be idle, and what it gains; empty if none are."""
     from condbench.machine import available_cores
 
     settings = target.plan[0].provenance.settings
@@ -170,7 +171,7 @@ def _idle_cores(target: Run, jobs: int) -> str:
     if settings.device != "cpu" or fit <= jobs or len(target.plan) < 2:
         return ""
     return (
-        f"{available_cores()} cores are there and a cell takes {settings.threads}: --jobs {fit} ends sooner, "
+        f"{available_cores()} cores are there and a cell takes {settings.threads}: --jobs {fit} {gain}, "
         "but speeds are then measured beside other cells\n"
     )
 

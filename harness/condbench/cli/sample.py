@@ -31,7 +31,7 @@ def sample(
     """Draw samples from a trained cell into a picture or an npz file."""
     from condbench.cli.cells import find_cell
     from condbench.cli.installed import installed
-    from condbench.errors import UserError
+    from condbench.errors import Diverged, UserError
     from condbench.store import write_atomically
 
     if out.suffix not in (".png", ".npz"):
@@ -62,13 +62,16 @@ def sample(
         if model.guidance is None:
             raise UserError(f"the cell '{planned.name}' cannot be guided: leave out --guidance.")
         model.guidance = guidance
-    samples = draw(
-        model,
-        Condition.of(torch.from_numpy(labels)),
-        dataset.task.target,
-        derive(planned.cell, f"sample command {seed}"),
-        bf16=settings.precision == "bf16",
-    )
+    try:
+        samples = draw(
+            model,
+            Condition.of(torch.from_numpy(labels)),
+            dataset.task.target,
+            derive(planned.cell, f"sample command {seed}"),
+            bf16=settings.precision == "bf16",
+        )
+    except Diverged as error:
+        raise UserError(f"{error}: lean less towards u, e.g. --guidance 1, or draw others, e.g. --seed 1.") from None
     if out.suffix == ".npz":
         write_atomically(out, write_npz(samples.x, labels))
     else:
