@@ -40,6 +40,11 @@ class Child:
         self.process.communicate()
         self.log.close()
 
+    def restart(self) -> None:
+        """Another process in place of this one."""
+        self.__exit__(None, None, None)
+        self.__enter__()
+
     def write(self, line: str) -> None:
         """Give it a line, and do not wait; if it has ended, `read` says so."""
         assert self.process.stdin is not None

@@ -7,7 +7,6 @@ import time
 from typing import Self
 
 from condbench.child import Child, NoAnswer
-from condbench.errors import UserError
 from condbench.results import PlannedCell, Record
 
 
@@ -64,19 +63,14 @@ class Prober(Child):
         return super().__enter__()
 
     def ask(self, question: Question) -> Probe:
-        """Find out.
-
-        Raises:
-            UserError: if the process has died, e.g. for want of memory, or takes longer than a whole cell may.
-        """
+        """Find out; if the process dies, e.g. for want of memory, or takes longer than a whole cell may, that is the
+        error of this probe, and the next one has another process."""
         self.write(question.model_dump_json())
         try:
             line = self.read(question.planned.provenance.settings.timeout_seconds)
         except NoAnswer as how:
-            raise UserError(
-                f"the process that measures cells beforehand, asked about {question.planned.name}, {how}: leave that "
-                "combination out, e.g. by naming others with -b and -c."
-            ) from None
+            self.restart()
+            return Probe(error=f"the process that measures cells beforehand {how}")
         probe = Probe.model_validate_json(line)
         if self.started is not None:
             self.start_seconds = max(0.0, time.perf_counter() - self.started - probe.seconds)

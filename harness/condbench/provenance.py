@@ -30,12 +30,13 @@ _LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pillo
 
 @cache
 def source_digest(package: str) -> str:
-    """sha256 over the Python files of an import package, found without importing it."""
+    """sha256 over the files of an import package, e.g. sources and weights, found without importing it."""
     found = importlib.util.find_spec(package)
     if found is None:
         return ""
     roots = [Path(root) for root in found.submodule_search_locations or []]
-    paths = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*.py")]
+    files = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()]
+    paths = [(path, name) for path, name in files if "__pycache__" not in name.parts]
     if not paths and found.origin:
         paths = [(Path(found.origin), Path(Path(found.origin).name))]
     total = hashlib.sha256()

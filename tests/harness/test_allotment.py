@@ -195,13 +195,13 @@ def test_a_prober_that_has_died_is_told_and_ends_nobody_else() -> None:
         with Prober() as prober:
             prober.process.kill()
             prober.process.wait()
-            with pytest.raises(UserError, match=r"vae\.film\.s0, died \("):
-                prober.ask(Question(planned=PLAN[0]))
+            assert "beforehand died (" in prober.ask(Question(planned=PLAN[0])).error
+            assert prober.ask(Question(planned=PLAN[0])).parameters, "the next one is asked of another process"
     finally:
         signal.signal(signal.SIGPIPE, before)
 
 
 def test_a_prober_that_takes_longer_than_a_cell_may_is_ended() -> None:
     hasty = plan(changed(load_suite("smoke"), {"backbones": ["gan"], "timeout_seconds": 0.05}), installed(), None)
-    with Prober() as prober, pytest.raises(UserError, match=r"had no answer after 0\.05 s \("):
-        prober.ask(Question(planned=hasty[0]))
+    with Prober() as prober:
+        assert "had no answer after 0.05 s (" in prober.ask(Question(planned=hasty[0])).error

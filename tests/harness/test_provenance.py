@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from condbench import provenance
 from condbench.provenance import libraries
 
 METADATA = """\
@@ -29,3 +30,27 @@ def test_what_a_third_party_requires_counts(tmp_path: Path, monkeypatch: pytest.
     assert libraries(["condbench (harness)", "condbench", "condbench-peer"]) == ours | {
         "hypothesis": version("hypothesis")
     }
+
+
+def test_all_files_of_a_package_are_its_source_but_compiled_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights that a plugin carries matter as its code does."""
+    package = tmp_path / "carries_weights"
+    (package / "__pycache__").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def digest() -> str:
+        provenance.source_digest.cache_clear()
+        return provenance.source_digest("carries_weights")
+
+    found = [digest()]
+    for name in ("weights.safetensors", "deeper.py"):
+        (package / name).write_bytes(b"1")
+        found.append(digest())
+        (package / name).write_bytes(b"2")
+        found.append(digest())
+    assert len(set(found)) == 5
+    (package / "__pycache__" / "deeper.cpython-312.pyc").write_bytes(b"3")
+    assert digest() == found[-1]

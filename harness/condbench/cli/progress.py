@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -31,8 +31,7 @@ _REST = (0.95, 0.05)
 @contextmanager
 def observer(run: Run) -> Iterator[Observer]:
     """The observer that suits standard error."""
-    results = run.results()
-    count = _Count(total=len(run.plan), done=len(results))
+    count = _Count(run.plan, {result.name for result in run.results()})
     if sys.stderr.isatty():
         console = Console(stderr=True)
         columns = (
@@ -51,28 +50,40 @@ _ENOUGH = 0.2  # of a cell, before its pace is worth an estimate
 
 
 class _Count:
-    """How many cells are done, and how long the rest may take."""
+    """How many cells are done, and how long the rest may take.
 
-    def __init__(self, total: int, done: int) -> None:
-        self.total, self.done, self.here = total, done, 0
+    Cells are as long as was forecast, relative to each other; without a forecast all are alike.
+    """
+
+    def __init__(self, plan: Sequence[PlannedCell], done: Collection[str]) -> None:
+        self.total, self.done = len(plan), len(done)
+        forecasts = {planned.name: planned.forecast_seconds for planned in plan if planned.name not in done}
+        known = [seconds for seconds in forecasts.values() if seconds]
+        usual = sum(known) / len(known) if known else 1.0
+        self.lengths = {name: (seconds or usual) / usual for name, seconds in forecasts.items()}
+        self.lived = 0.0  # by cells that this session has finished
         self.begun: dict[str, float] = {}
         self.start = time.monotonic()
 
-    def reach(self, cell: str, share: float) -> None:
-        """A cell at work has come to ``share`` of its life."""
-        self.begun[cell] = share
+    def reach(self, planned: PlannedCell, stage: str, progress: float) -> float:
+        """A cell at work has come to ``progress`` of a stage: the share of its life that it has behind it."""
+        begin, share = _SHARES.get(stage, _REST)
+        self.begun[planned.name] = begin + share * progress
+        return self.begun[planned.name]
 
     def one_more(self, cell: str) -> None:
         """A cell has ended."""
         self.begun.pop(cell, None)
-        self.done, self.here = self.done + 1, self.here + 1
+        self.lived += self.lengths.pop(cell)
+        self.done += 1
 
     def left(self) -> str:
         """An estimate from the cells that this session has finished or begun; nothing before there is one."""
-        lived = self.here + sum(self.begun.values())
+        begun = sum(share * self.lengths[name] for name, share in self.begun.items())
+        lived = self.lived + begun
         if lived < _ENOUGH:
             return ""
-        seconds = (time.monotonic() - self.start) / lived * (self.total - self.done - sum(self.begun.values()))
+        seconds = (time.monotonic() - self.start) / lived * (sum(self.lengths.values()) - begun)
         return f"about {timedelta(seconds=round(seconds))} left"
 
 
@@ -97,7 +108,7 @@ class _Lines:
         pass
 
     def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
-        pass
+        self.count.reach(planned, stage, progress)
 
     def finished(self, result: CellResult) -> None:
         self.count.one_more(result.name)
@@ -124,9 +135,7 @@ class _Bars:
         self.cells[planned.name] = self.bars.add_task(planned.name, total=1.0, note="starting")
 
     def progressed(self, planned: PlannedCell, stage: str, progress: float) -> None:
-        begin, share = _SHARES.get(stage, _REST)
-        self.count.reach(planned.name, begin + share * progress)
-        self.bars.update(self.cells[planned.name], completed=begin + share * progress, note=stage)
+        self.bars.update(self.cells[planned.name], completed=self.count.reach(planned, stage, progress), note=stage)
         self.bars.update(self.whole, note=self._note())
 
     def finished(self, result: CellResult) -> None:
