@@ -82,6 +82,7 @@ class Project(Condbench):
         for package in PACKAGES:
             shutil.copytree(ROOT / package, self.cwd / package, ignore=shutil.ignore_patterns("__pycache__"))
             self.planted.append((self.cwd / package).parent)
+        shutil.copytree(SMALL.parent, self.cwd / "benchmarks" / "suites")  # sources look for them beside themselves
 
     def edit(self, fault: Fault, planted: str) -> None:
         path = self.cwd / fault.file
