@@ -26,6 +26,7 @@ def seed(cell: Cell, stream: str) -> int:
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _LIBRARIES = ("torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pillow")
+_NO_SOURCES = {"__pycache__", "suites"}  # a plan holds all that a suite says, and only a wheel has them in the package
 
 
 @cache
@@ -36,7 +37,7 @@ def source_digest(package: str) -> str:
         return ""
     roots = [Path(root) for root in found.submodule_search_locations or []]
     files = [(path, path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()]
-    paths = [(path, name) for path, name in files if "__pycache__" not in name.parts]
+    paths = [(path, name) for path, name in files if _NO_SOURCES.isdisjoint(name.parts)]
     if not paths and found.origin:
         paths = [(Path(found.origin), Path(Path(found.origin).name))]
     total = hashlib.sha256()

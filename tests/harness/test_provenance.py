@@ -32,7 +32,7 @@ def test_what_a_third_party_requires_counts(tmp_path: Path, monkeypatch: pytest.
     }
 
 
-def test_all_files_of_a_package_are_its_source_but_compiled_ones(
+def test_all_files_of_a_package_are_its_source_but_compiled_ones_and_suites(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights that a plugin carries matter as its code does."""
@@ -53,4 +53,6 @@ def test_all_files_of_a_package_are_its_source_but_compiled_ones(
         found.append(digest())
     assert len(set(found)) == 5
     (package / "__pycache__" / "deeper.cpython-312.pyc").write_bytes(b"3")
-    assert digest() == found[-1]
+    (package / "suites").mkdir()
+    (package / "suites" / "small.toml").write_bytes(b"4")
+    assert digest() == found[-1], "or a wheel's digest would not be that of the tree which it is built from"
