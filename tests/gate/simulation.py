@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from condbench.gate.decision import FIRST, MORE, contrast, regressions, smallest_seen, suspicious
+from condbench.gate.decision import FIRST, MORE, PAIRS, compare, regressions, smallest_seen, suspicious
 from condbench.gate.stages import TRAINED
 
 Reals = NDArray[np.float64]
@@ -44,6 +44,7 @@ def simulate(
     everywhere: bool = False,
     spread: float | Reals = 0.1,
     new_spread: float | None = None,
+    together: float = 0.0,
     seeds: int = 10,
     cells: int = CELLS,
     seed: int = 0,
@@ -56,6 +57,7 @@ def simulate(
         everywhere: the same in all cells.
         spread: how much seeds' log FID differs, or one for each cell.
         new_spread: the same after the change, if it is another.
+        together: the share of the spread's variance that a seed has in common before and after the change.
         seeds: how many the baseline has.
         cells: how many there are.
         seed: of the simulation.
@@ -64,9 +66,14 @@ def simulate(
     moved = np.where(np.arange(cells) < (cells if everywhere else 1), math.log(worse), 0.0)
     base = _seeds(rng, (times, cells, seeds), np.zeros(cells), spread)
     head = _seeds(rng, (times, cells, FIRST + MORE), moved, spread if new_spread is None else new_spread)
+    if together:  # of FID; accuracies stay apart
+        common = rng.normal(size=(times, cells, max(seeds, FIRST + MORE))) * np.broadcast_to(spread, cells)[:, None]
+        for side, mean in ((base, np.zeros(cells)), (head, moved)):
+            own = (side[:, :, 0] - mean[:, None]) * math.sqrt(1 - together)
+            side[:, :, 0] = mean[:, None] + own + math.sqrt(together) * common[..., : side.shape[-1]]
     noise = np.array([0.0, _NOISE])
     closer = suspicious(base, head[..., :FIRST], noise).any(-1)
-    found = contrast(base, head, noise)
+    found = compare(base, head, noise, paired=min(seeds, FIRST + MORE))
     no_worse, margin = (np.where(closer[..., None], found.p(by), 1.0) for by in (0.0, math.log(1.05)))
     alarms = np.zeros((times, cells * 2), bool)
     able = no_worse.min((1, 2)) < TRAINED.no_worse  # in the others nothing can be rejected
@@ -91,7 +98,7 @@ def _seeds(rng: np.random.Generator, shape: tuple[int, int, int], moved: Reals, 
 def smallest(spread: float, base: int, head: int, cells: int) -> float:
     """The smallest ratio of FIDs that is seen four times out of five, with as many seeds on either side."""
     error = spread * math.sqrt(1 / base + 1 / head)
-    return math.exp(float(smallest_seen(error, base + head - 2.0, 2 * cells, TRAINED)))
+    return math.exp(float(smallest_seen(error, base + head - 2.0, 2 * cells, TRAINED.part(1 - PAIRS))))
 
 
 def main() -> None:
@@ -106,6 +113,10 @@ def main() -> None:
         *(
             (f"one FID {share} % worse", f"{spread}", simulate(times, spread=spread, worse=1 + share / 100))
             for share, spread in ((20, 0.05), (20, 0.1), (30, 0.1), (50, 0.1), (50, 0.15), (100, 0.3))
+        ),
+        *(
+            (what, "0.15, nine tenths in common", simulate(times, spread=0.15, together=0.9, worse=worse))
+            for what, worse in (("nothing changed", 1.0), ("one FID 20 % worse", 1.2), ("one FID 30 % worse", 1.3))
         ),
     ]
     for what, spread, found in lines:

@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from condbench.gate.decision import MARGIN, Errors, Evidence, contrast, decide, regressions, smallest_seen
+from condbench.gate.decision import (
+    MARGIN,
+    PAIRS,
+    Errors,
+    Evidence,
+    compare,
+    contrast,
+    decide,
+    regressions,
+    smallest_seen,
+)
 from condbench.gate.stages import FROZEN, TRAINED
 from tests.gate.simulation import CELLS, MEASURED, simulate
 from tests.statistics.simulation import chance
@@ -44,6 +54,17 @@ def test_what_got_worse_is_caught(worse: float, spread: float, least: float) -> 
 
 def test_a_spread_that_doubled_is_no_alarm() -> None:
     assert simulate(TIMES, spread=0.08, new_spread=0.16, seed=4).alarm <= 0.01
+
+
+@pytest.mark.parametrize("together", [0.5, 0.99])
+def test_what_seeds_have_in_common_is_no_alarm(together: float) -> None:
+    assert simulate(TIMES, spread=0.2, together=together, seed=6).alarm <= 0.01
+
+
+def test_what_seeds_have_in_common_shows_more() -> None:
+    """Of a FID that is 25 % worse at spread 0.2."""
+    apart, together = (simulate(500, spread=0.2, worse=1.25, together=share, seed=7).caught for share in (0.0, 0.99))
+    assert apart < 0.2 and together > 0.6
 
 
 def test_the_smallest_change_seen_is_seen_four_times_out_of_five() -> None:
@@ -126,7 +147,7 @@ def test_a_first_look_would_have_seen_what_ten_seeds_see() -> None:
     case = evidence(0.0, seeds=3, final=False)
     (decision,) = decide([case], Errors())
     spread = math.sqrt((9 * np.var(case.base, ddof=1) + 2 * np.var(case.head, ddof=1)) / 11)
-    whole = smallest_seen(spread * math.sqrt(1 / 10 + 1 / 10), 18.0, 1, Errors())
+    whole = smallest_seen(spread * math.sqrt(1 / 10 + 1 / 10), 18.0, 1, Errors().part(1 - PAIRS))
     assert decision.smallest == pytest.approx(float(whole))
 
 
@@ -135,6 +156,33 @@ def test_the_family_counts() -> None:
     case = evidence(math.log(1.22))
     assert decide([case], Errors())[0].verdict == "regressed"
     assert decide([case, *[evidence(0.0)] * 63], Errors())[0].verdict == "inconclusive"
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=5, max_size=12), st.floats(0, 1))
+def test_pairs_are_compared_by_students_test_at_their_share(pairs: list[tuple[float, float]], by: float) -> None:
+    base, head = np.array(pairs).T
+    if np.ptp(head - base) < 1e-3 or np.ptp(base) < 1e-3 or np.ptp(head) < 1e-3:
+        return
+    here = stats.ttest_rel(head - by, base, alternative="greater").pvalue
+    there = stats.ttest_rel(head + by, base, alternative="less").pvalue
+    found = compare(base, head, paired=len(pairs))
+    whole = contrast(base, head)
+    assert found.p(by) == pytest.approx(min(here / PAIRS, whole.p(by) / (1 - PAIRS), 1.0), rel=1e-6, abs=1e-12)
+    better = min(there / PAIRS, whole.p_better(by) / (1 - PAIRS), 1.0)
+    assert found.p_better(by) == pytest.approx(better, rel=1e-6, abs=1e-12)
+
+
+def test_only_values_that_belong_together_are_pairs_and_few_of_them_are_none() -> None:
+    base, head = [0.0, 1.0, 2.0, 3.0, 4.0, 9.0], [0.3, 1.3, 2.3, 3.3, 4.4, 9.0, -9.0]
+    assert compare(base, head, paired=4).pairs is None
+    five = compare(base, head, paired=5)
+    assert five.pairs is not None and five.pairs.worse == pytest.approx(0.32)
+    worse, low, high = five.estimate()
+    assert worse == pytest.approx(0.32) and low < worse < high < 0.4, "the narrower interval, around its own estimate"
+    noisy = compare(base, head, 0.5, paired=5)
+    assert noisy.pairs is not None and noisy.pairs.error == pytest.approx(math.sqrt(0.5 / 5)), "agreement by chance"
+    assert five.smallest_seen(8, Errors()) < compare(base, head, paired=0).smallest_seen(8, Errors())
 
 
 @settings(max_examples=40)

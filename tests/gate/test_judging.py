@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def logit(share: float) -> float:
 
 
 def test_a_fid_is_a_logarithm_and_larger_is_worse() -> None:
-    evidence = Trial("c", FID, (1.0, 2.0), (3.0, 4.0), "seeds", 1996).evidence()
+    evidence = Trial("c", FID, (1.0, 2.0), (3.0, 4.0), "seeds", 1996, 0).evidence()
     assert evidence.base == pytest.approx((0.0, math.log(2)))
     assert evidence.head == pytest.approx((math.log(3), math.log(4)))
     assert evidence.noise == 0.0 and evidence.visible == pytest.approx(math.log(2))
@@ -36,7 +37,7 @@ def test_a_fid_is_a_logarithm_and_larger_is_worse() -> None:
 @pytest.mark.parametrize(("typical", "fallen"), [(0.9, 0.8), (0.12, 0.06)])
 def test_an_accuracy_is_a_logit_and_smaller_is_worse(typical: float, fallen: float) -> None:
     """It must be able to see a fall by 0.1, or by half where there is less; and is no surer than its samples allow."""
-    evidence = Trial("c", ACCURACY, (typical,) * 3, (0.05,) * 3, "seeds", 1000).evidence()
+    evidence = Trial("c", ACCURACY, (typical,) * 3, (0.05,) * 3, "seeds", 1000, 0).evidence()
     assert evidence.base == pytest.approx((-logit(typical),) * 3)
     assert evidence.head[0] > evidence.base[0]
     assert evidence.visible == pytest.approx(logit(typical) - logit(fallen))
@@ -44,13 +45,13 @@ def test_an_accuracy_is_a_logit_and_smaller_is_worse(typical: float, fallen: flo
 
 
 def test_an_accuracy_of_1_has_the_noise_of_half_a_miss() -> None:
-    evidence = Trial("c", ACCURACY, (1.0,) * 3, (0.9,) * 3, "seeds", 1000).evidence()
+    evidence = Trial("c", ACCURACY, (1.0,) * 3, (0.9,) * 3, "seeds", 1000, 0).evidence()
     assert evidence.noise == pytest.approx(1 / (1000 * 0.9995 * 0.0005))
 
 
 @pytest.mark.parametrize("metric", [FID, ACCURACY])
 def test_what_would_have_been_seen_is_on_the_worse_side(metric: GatedMetric) -> None:
-    trial = Trial("c", metric, (0.88, 0.9, 0.92), (0.89, 0.9, 0.91), "seeds", metric.n)
+    trial = Trial("c", metric, (0.88, 0.9, 0.92), (0.89, 0.9, 0.91), "seeds", metric.n, 0)
     (decision,) = decide([trial.evidence()], Errors())
     smallest = trial.finding(decision).smallest
     assert smallest is not None and (smallest > 0.92 if metric is FID else smallest < 0.88)
@@ -103,6 +104,22 @@ def test_the_same_values_of_other_samples_are_not_the_same(
     baseline = baseline_of(base, tmp_path / "b.json")
     found = judge(baseline, heads(head), baseline.cells).findings(Errors())
     assert {(one.result, one.stage) for one in found} == {("pass", stage)}
+
+
+def test_pairs_are_of_the_same_seed(make_run: Make, tmp_path: Path) -> None:
+    """The baseline has seeds 0 to 9, head 3 to 9 and then others: what a seed is like cancels, if it is that seed's."""
+    alike = np.random.default_rng(5).normal(size=20)
+
+    def of_seed(one: CellResult, factor: float) -> CellResult:
+        return with_fid(one, value=factor * math.exp(0.3 * alike[one.provenance.cell.seed]))
+
+    base = run_of(make_run, tmp_path / "base", lambda one: of_seed(one, 1.0), seed=1)
+    head = run_of(make_run, tmp_path / "head", lambda one: of_seed(one, 1.2), seed=2, seeds=13)
+    kept = {name: replace(one, results=one.results[3:]) for name, one in heads(head).items()}
+    baseline = baseline_of(base, tmp_path / "b.json")
+    found = judge(baseline, kept, baseline.cells)
+    assert {evidence.paired for _, evidence in found.open} == {7}
+    assert {one.result for one in found.findings(Errors()) if one.metric == "fid"} == {"regressed"}
 
 
 def test_samples_that_were_damaged_are_a_sentence(make_run: Make, tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 Values are on the scale of their metric (log FID, logit accuracy) and turned so that larger is worse. A regression must
 hold twice (`regressions`): against "it is no worse" and against "it is worse by the margin at most".
 
+Seeds are compared as two samples, and also in pairs: with one seed both revisions start from the same parameters and
+see the same data, so that much of what seeds differ by may be common to both, and cancels. Where it does not, pairs
+cost little: the error is shared out between both tests beforehand (Bonferroni's bound, with weights).
+
 The check looks twice. After the first seeds it goes on with the cells that look suspicious only, and what does not look
 suspicious cannot become a regression. Such a first look can but lower the chance of an alarm, so it costs none of the
 error (a group-sequential design with a boundary for futility only: Jennison & Turnbull 2000, "Group sequential methods
@@ -33,6 +37,9 @@ FIRST, MORE = 3, 7
 
 POWER = 0.8
 """How often the smallest change that a check could have seen is seen."""
+
+PAIRS = 0.2
+"""The share of the error that is for pairs."""
 
 _SUSPICIOUS = 0.2
 _FEW = 5
@@ -99,6 +106,61 @@ def contrast(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0) -> Contra
     return Contrast(worse, np.sqrt(total), np.where(total > 0, freedom, n + m - 2.0))
 
 
+def paired_contrast(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0) -> Contrast:
+    """Student's comparison (1908) of pairs, along the last axes: (..., N) and (..., N); ``noise`` as in `contrast`."""
+    differences = np.asarray(head, float) - np.asarray(base, float)
+    n = differences.shape[-1]
+    spread = np.maximum(differences.var(-1, ddof=1), noise)
+    return Contrast(differences.mean(-1), np.sqrt(spread / n), np.full(spread.shape, n - 1.0))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both contrasts of the same values; ``pairs`` is None where there are too few."""
+
+    whole: Contrast
+    pairs: Contrast | None
+
+    def p(self, by: float = 0.0) -> Reals:
+        """One-sided p-values of "worse by no more than ``by``": the less of both, each over its share of the error."""
+        return self._least(self.whole.p(by), self.pairs and self.pairs.p(by))
+
+    def p_better(self, by: float = 0.0) -> Reals:
+        """The same of "better by no more than ``by``"."""
+        return self._least(self.whole.p_better(by), self.pairs and self.pairs.p_better(by))
+
+    @staticmethod
+    def _least(whole: Reals, pairs: Reals | None) -> Reals:
+        if pairs is None:
+            return whole
+        least: Reals = np.minimum(np.minimum(whole / (1 - PAIRS), pairs / PAIRS), 1.0)
+        return least
+
+    def smallest_seen(self, tests: int, errors: Errors) -> float:
+        """See `smallest_seen`: by whichever contrast sees less."""
+        if self.pairs is None:
+            return float(smallest_seen(self.whole.error, self.whole.freedom, tests, errors))
+        return min(
+            float(smallest_seen(contrast.error, contrast.freedom, tests, errors.part(share)))
+            for contrast, share in ((self.whole, 1 - PAIRS), (self.pairs, PAIRS))
+        )
+
+    def estimate(self) -> tuple[float, float, float]:
+        """How much worse head is, and the ends of its 95 % interval: the narrower one."""
+        found = [contrast for contrast in (self.whole, self.pairs) if contrast is not None]
+        reach = [float(stdtrit(contrast.freedom, 0.975) * contrast.error) for contrast in found]
+        narrower = reach.index(min(reach))
+        worse = float(found[narrower].worse)
+        return worse, worse - reach[narrower], worse + reach[narrower]
+
+
+def compare(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0, *, paired: int) -> Comparison:
+    """Compare values of which the first ``paired`` of both sides belong together; see `contrast` for the rest."""
+    base, head = np.asarray(base, float), np.asarray(head, float)
+    pairs = None if paired < _FEW else paired_contrast(base[..., :paired], head[..., :paired], noise)
+    return Comparison(contrast(base, head, noise), pairs)
+
+
 def suspicious(base: ArrayLike, head: ArrayLike, noise: ArrayLike = 0.0) -> NDArray[np.bool_]:
     """Whether the first seeds look worse by more than the margin: one-sided p below 0.2.
 
@@ -144,7 +206,8 @@ class Evidence:
     """A metric of a cell: its values in the baseline and in the new revision.
 
     ``noise`` is as in `contrast`, ``visible`` the change that a check must be able to see to pass, ``final`` is False
-    where the first look found nothing suspicious, so that the cell got no more seeds.
+    where the first look found nothing suspicious, so that the cell got no more seeds. The first ``paired`` values of
+    both sides belong together: they are of the same seeds.
     """
 
     base: tuple[float, ...]
@@ -152,6 +215,7 @@ class Evidence:
     visible: float
     noise: float = 0.0
     final: bool = True
+    paired: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,7 +242,7 @@ def decide(evidence: Sequence[Evidence], errors: Errors) -> list[Decision]:
     """
     if not evidence:
         return []
-    found = [contrast(one.base, one.head, one.noise) for one in evidence]
+    found = [compare(one.base, one.head, one.noise, paired=one.paired) for one in evidence]
     open_ = np.array([one.final for one in evidence])
     no_worse = np.where(open_, [c.p() for c in found], 1.0)
     margin = np.where(open_, [c.p(MARGIN) for c in found], 1.0)
@@ -187,8 +251,7 @@ def decide(evidence: Sequence[Evidence], errors: Errors) -> list[Decision]:
     adjusted = holm(no_worse.tolist()), holm(margin.tolist())
     decisions = []
     for index, (one, c) in enumerate(zip(evidence, found, strict=True)):
-        reach = float(stdtrit(c.freedom, 0.975) * c.error)
-        low, high = float(c.worse) - reach, float(c.worse) + reach
+        worse, low, high = c.estimate()
         smallest = _smallest(one, c, len(evidence), errors)
         verdict, why = _verdict(
             bool(regressed[index]),
@@ -196,9 +259,7 @@ def decide(evidence: Sequence[Evidence], errors: Errors) -> list[Decision]:
             hint=adjusted[0][index] < _HINT and high > MARGIN,
             blind=smallest > one.visible,
         )
-        decisions.append(
-            Decision(verdict, float(c.worse), low, high, adjusted[0][index], adjusted[1][index], smallest, why)
-        )
+        decisions.append(Decision(verdict, worse, low, high, adjusted[0][index], adjusted[1][index], smallest, why))
     return decisions
 
 
@@ -214,13 +275,13 @@ def _verdict(regressed: bool, improved: bool, *, hint: bool, blind: bool) -> tup
     return "pass", ""
 
 
-def _smallest(one: Evidence, found: Contrast, tests: int, errors: Errors) -> float:
+def _smallest(one: Evidence, found: Comparison, tests: int, errors: Errors) -> float:
     """Of a first look, what the whole check would have seen: a change of that size gets the cell its other seeds."""
     if one.final:
-        return float(smallest_seen(found.error, found.freedom, tests, errors))
+        return found.smallest_seen(tests, errors)
     n, m, all_seeds = len(one.base), len(one.head), FIRST + MORE
-    error = found.error / math.sqrt(1 / n + 1 / m) * math.sqrt(1 / n + 1 / all_seeds)
-    return float(smallest_seen(error, n + all_seeds - 2, tests, errors))
+    error = found.whole.error / math.sqrt(1 / n + 1 / m) * math.sqrt(1 / n + 1 / all_seeds)
+    return float(smallest_seen(error, n + all_seeds - 2, tests, errors.part(1 - PAIRS)))
 
 
 def _adjusted(p_values: ArrayLike) -> Reals:

@@ -184,7 +184,7 @@ def _judge(
         if why := obstacle(baseline.provenance(cell, 0), now, metric.name):
             found.settled.append(Finding(cell.name, metric.name, "not comparable", "", why))
         elif len(base) == len(head) == len(frozen.draws):
-            trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images)
+            trial = Trial(cell.name, metric, base, head, "frozen weights", frozen.images, len(base))
             try:
                 found.open.append((trial, trial.evidence()))
             except ValueError as reason:

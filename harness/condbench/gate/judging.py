@@ -71,7 +71,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Trial:
-    """A metric of a cell with the values of both sides."""
+    """A metric of a cell with the values of both sides, of which the first ``paired`` belong together."""
 
     cell: str
     metric: GatedMetric
@@ -79,6 +79,7 @@ class Trial:
     head: tuple[float, ...]
     stage: Stage
     n: int | None
+    paired: int
     missing: int = 0
 
     def evidence(self, *, final: bool = True) -> Evidence:
@@ -95,9 +96,8 @@ class Trial:
             typical = from_scale(sum(base) / len(base), scale)
             visible = abs(to_scale([max(typical - _FALL, typical / 2)], scale)[0] - to_scale([typical], scale)[0])
             noise = sum(_noise(value, self.n) for value in self.base) / len(self.base) if self.n else 0.0
-        return Evidence(
-            tuple(sign * value for value in base), tuple(sign * value for value in head), visible, noise, final
-        )
+        worse = (tuple(sign * value for value in side) for side in (base, head))
+        return Evidence(*worse, visible, noise, final, self.paired)
 
     def finding(self, decision: Decision | None = None, why: str = "") -> Finding:
         """What was found: a decision, or that the values are the same (``decision`` is None)."""
@@ -152,9 +152,10 @@ def _judge_one(
         result, why = trouble
         found.settled.append(Finding(cell.name, metric.name, result, "", why))
         return
-    base = tuple(seed.values[metric.name] for seed in cell.seeds)
-    values = tuple(head.values(metric.name).values())
-    trial = Trial(cell.name, metric, base, values, "seeds", metric.n, head.missing)
+    base, values = {seed.seed: seed.values[metric.name] for seed in cell.seeds}, head.values(metric.name)
+    both = [seed for seed in base if seed in values]
+    sides = [tuple(side[seed] for seed in dict.fromkeys((*both, *side))) for side in (base, values)]
+    trial = Trial(cell.name, metric, *sides, "seeds", metric.n, len(both), head.missing)
     if same := same_samples(cell, metric.name, head):
         found.settled.append(replace(trial, stage="same samples").finding(why=same))
         return
