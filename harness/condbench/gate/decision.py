@@ -123,11 +123,11 @@ class Comparison:
 
     def p(self, by: float = 0.0) -> Reals:
         """One-sided p-values of "worse by no more than ``by``": the less of both, each over its share of the error."""
-        return self._least(self.whole.p(by), self.pairs and self.pairs.p(by))
+        return self._least(self.whole.p(by), None if self.pairs is None else self.pairs.p(by))
 
     def p_better(self, by: float = 0.0) -> Reals:
         """The same of "better by no more than ``by``"."""
-        return self._least(self.whole.p_better(by), self.pairs and self.pairs.p_better(by))
+        return self._least(self.whole.p_better(by), None if self.pairs is None else self.pairs.p_better(by))
 
     @staticmethod
     def _least(whole: Reals, pairs: Reals | None) -> Reals:

@@ -96,8 +96,8 @@ class Trial:
             typical = from_scale(sum(base) / len(base), scale)
             visible = abs(to_scale([max(typical - _FALL, typical / 2)], scale)[0] - to_scale([typical], scale)[0])
             noise = sum(_noise(value, self.n) for value in self.base) / len(self.base) if self.n else 0.0
-        worse = (tuple(sign * value for value in side) for side in (base, head))
-        return Evidence(*worse, visible, noise, final, self.paired)
+        before, after = (tuple(sign * value for value in side) for side in (base, head))
+        return Evidence(before, after, visible, noise, final, self.paired)
 
     def finding(self, decision: Decision | None = None, why: str = "") -> Finding:
         """What was found: a decision, or that the values are the same (``decision`` is None)."""
@@ -154,8 +154,8 @@ def _judge_one(
         return
     base, values = {seed.seed: seed.values[metric.name] for seed in cell.seeds}, head.values(metric.name)
     both = [seed for seed in base if seed in values]
-    sides = [tuple(side[seed] for seed in dict.fromkeys((*both, *side))) for side in (base, values)]
-    trial = Trial(cell.name, metric, *sides, "seeds", metric.n, len(both), head.missing)
+    before, after = (tuple(side[seed] for seed in dict.fromkeys((*both, *side))) for side in (base, values))
+    trial = Trial(cell.name, metric, before, after, "seeds", metric.n, len(both), head.missing)
     if same := same_samples(cell, metric.name, head):
         found.settled.append(replace(trial, stage="same samples").finding(why=same))
         return
