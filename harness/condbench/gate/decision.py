@@ -146,11 +146,11 @@ class Comparison:
         )
 
     def estimate(self) -> tuple[float, float, float]:
-        """How much worse head is, and the ends of its 95 % interval: the narrower one."""
-        found = [contrast for contrast in (self.whole, self.pairs) if contrast is not None]
-        reach = [float(stdtrit(contrast.freedom, 0.975) * contrast.error) for contrast in found]
+        """How much worse head is, with its 95 % interval: the narrower one, each at its share of the error."""
+        found = [(self.whole, 1.0)] if self.pairs is None else [(self.whole, 1 - PAIRS), (self.pairs, PAIRS)]
+        reach = [float(stdtrit(one.freedom, 1 - 0.025 * share) * one.error) for one, share in found]
         narrower = reach.index(min(reach))
-        worse = float(found[narrower].worse)
+        worse = float(found[narrower][0].worse)
         return worse, worse - reach[narrower], worse + reach[narrower]
 
 
