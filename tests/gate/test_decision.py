@@ -176,7 +176,7 @@ def test_pairs_are_compared_by_students_test_at_their_share(pairs: list[tuple[fl
 def test_the_interval_of_a_change_covers_it() -> None:
     """Also the narrower of two."""
     rng = np.random.default_rng(8)
-    ends = [compare(*rng.normal(size=(2, 10)), paired=10).estimate() for _ in range(TIMES)]
+    ends = [compare(*rng.normal(size=(2, 10)), paired=5).estimate() for _ in range(TIMES)]
     assert sum(low <= 0 <= high for _, low, high in ends) / TIMES >= 0.95 - chance(0.95, TIMES)
 
 
