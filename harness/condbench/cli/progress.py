@@ -68,8 +68,10 @@ class _Count:
     def reach(self, planned: PlannedCell, stage: str, progress: float) -> float:
         """A cell at work has come to ``progress`` of a stage: the share of its life that it has behind it."""
         begin, share = _SHARES.get(stage, _REST)
-        self.begun[planned.name] = begin + share * progress
-        return self.begun[planned.name]
+        reached = begin + share * progress
+        if planned.name in self.lengths:  # another's executor may be late to say so
+            self.begun[planned.name] = reached
+        return reached
 
     def one_more(self, cell: str) -> None:
         """A cell has ended."""
